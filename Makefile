@@ -1,0 +1,44 @@
+# Everything a developer or CI runs. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# uv builds the locked environment; a machine without it gets one in .tools.
+UV := $(shell command -v uv || echo .tools/bin/uv)
+RUN := $(UV) run --locked
+
+.PHONY: help
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+.tools/bin/uv:
+	python3 -m venv .tools
+	.tools/bin/python -m pip install --quiet 'uv>=0.9,<1'
+
+.PHONY: setup
+setup: $(filter .tools/%,$(UV))  ## build the locked environment
+	$(UV) sync --locked
+
+.PHONY: demo
+demo: setup  ## ten simulated days: land, train, release, score, report
+	$(RUN) fraud-platform demo
+
+.PHONY: dev
+dev: setup  ## the Dagster UI on http://127.0.0.1:3000
+	$(RUN) dagster dev
+
+.PHONY: test
+test: setup  ## the tests
+	$(RUN) pytest
+
+.PHONY: format
+format: setup  ## rewrite the sources in the house format
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+.PHONY: check
+check: setup  ## format check, lint, types, definitions, tests: what CI runs
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) dagster definitions validate --log-level error
+	$(RUN) pytest

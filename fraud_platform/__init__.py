@@ -1,0 +1,19 @@
+"""Finds credit-card fraud in daily batches, keeps its own model honest, explains every decision.
+
+The map, top to bottom; a room imports only rooms above it:
+
+    errors        the one-line errors people see
+    settings      every FRAUD_* variable, typed, with its default and unit
+    storage       a path or s3:// URL becomes a filesystem; one file per asset and day
+    metrics       arrays in, floats out
+    governance    what must never enter, and what must be remembered
+    ingestion     landed files become one validated table per day
+    simulation    days made from a public file (replay) or from shipped figures (simulator)
+    features      what the model may know, and the distribution of it
+    training      labelled rows become a model bundle
+    registry      the release decision and where released models live
+    scoring       a bundle and a day become decisions with reasons
+    monitoring    drift and performance, measured against the champion
+    defs          the only room that knows Dagster
+    cli           `fraud-platform`, thin commands over the rooms
+"""

@@ -1,0 +1,267 @@
+"""`fraud-platform`: thin commands over the rooms; everything it does can be done from the library or Dagster too.
+
+Parsing lives here; decisions and tables do not. Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
+
+from fraud_platform.errors import PlatformError
+from fraud_platform.settings import load_settings, remember
+from fraud_platform.terminal import (
+    SIMULATED_NOTE,
+    err,
+    out,
+    print_days,
+    print_error,
+    print_releases,
+    print_versions,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fraud_platform.registry.mlflow_registry import MlflowRegistry
+
+app = typer.Typer(
+    help="Finds credit-card fraud in daily batches, keeps its own model honest, explains every decision.",
+    epilog="Add --debug to any command to see the traceback behind an error.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DayCount = Annotated[int, typer.Option(min=1, max=3650, help="How many days.")]
+RowsPerDay = Annotated[
+    int | None, typer.Option(min=100, help="Transactions a day; default: all of the file, or 20000.")
+]
+FirstDay = Annotated[
+    str | None, typer.Option(metavar="YYYY-MM-DD", help="First day; default: so that the last is yesterday.")
+]
+DriftFrom = Annotated[
+    str | None, typer.Option(metavar="DAY", help="First day with injected drift: YYYY-MM-DD, or its number from 1.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
+
+SIMULATED_ROWS_PER_DAY = 20_000
+
+
+def main() -> None:
+    """Runs the command line; an error is one line, and a traceback only with `--debug`."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(args=arguments, prog_name="fraud-platform")
+    except (PlatformError, OSError) as error:
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        print_error(str(error))
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print_error("interrupted; nothing is half-written, and the same command begins again")
+        raise SystemExit(1) from None
+
+
+@app.command()
+def demo(
+    csv: Annotated[Path | None, typer.Option(help="A file like creditcard.csv to replay; default: simulated.")] = None,
+    days: DayCount = 10,
+    rows_per_day: RowsPerDay = None,
+    drift_from: DriftFrom = None,
+    start: FirstDay = None,
+    seed: Seed = 42,
+) -> None:
+    """Live through some days: land, train, release, score and report each, through Dagster itself.
+
+    Example: fraud-platform demo --csv creditcard.csv --days 10 --drift-from 8
+    """
+    from fraud_platform.defs.demo_home import clear
+
+    calendar = _calendar(days, start)
+    drift_day = _drift_day(drift_from, calendar)
+    made = _made_days(csv, calendar, rows_per_day, seed, drift_day)
+    # The seed of the demo is the seed of its splits, searches and models too.
+    os.environ["FRAUD_SEED"] = str(seed)
+    settings = load_settings()
+    clear(settings)
+    _deliver(made, calendar, name="simulated" if csv is None else "replayed")
+
+    # The calendar is fixed when the graph is imported, so the days are landed first.
+    from fraud_platform.definitions import defs
+    from fraud_platform.defs.demo import live, releases, stories
+    from fraud_platform.defs.instance import open_instance
+
+    with open_instance() as instance:
+        with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err) as progress:
+            task = progress.add_task("starting", total=None)
+            live(
+                defs,
+                instance,
+                calendar,
+                drift_from=drift_day,
+                step=lambda what: progress.update(task, description=what),
+            )
+        print_days(stories(instance, calendar))
+        print_releases(releases(instance, calendar))
+    if csv is None:
+        out.print(SIMULATED_NOTE)
+    out.print(f"Decisions with reasons: {settings.storage_url}/daily_predictions/", soft_wrap=True)
+    out.print("Registered models: [bold]uv run fraud-platform models[/]")
+    out.print("The graph, its checks and plots: [bold]uv run dagster dev[/], then open http://127.0.0.1:3000")
+
+
+@app.command()
+def land(
+    file: Annotated[Path, typer.Argument(help="A file like creditcard.csv: Time, V1..V28, Amount, Class.")],
+    start: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day.")],
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How many days.")],
+    rows_per_day: RowsPerDay = None,
+    drift_from: DriftFrom = None,
+    seed: Seed = 42,
+) -> None:
+    """Replay a public file into the landing zone, spread over calendar days.
+
+    Example: fraud-platform land creditcard.csv --start 2026-01-01 --days 30
+    """
+    calendar = _calendar(days, start)
+    made = _made_days(file, calendar, rows_per_day, seed, _drift_day(drift_from, calendar))
+    _deliver(made, calendar, name="replayed")
+
+
+@app.command()
+def simulate(
+    start: FirstDay = None,
+    days: DayCount = 10,
+    rows_per_day: RowsPerDay = None,
+    drift_from: DriftFrom = None,
+    seed: Seed = 42,
+) -> None:
+    """Make days of transactions from the shipped statistics and land them; no file is needed.
+
+    Example: fraud-platform simulate --days 30 --rows-per-day 20000
+    """
+    calendar = _calendar(days, start)
+    made = _made_days(None, calendar, rows_per_day, seed, _drift_day(drift_from, calendar))
+    _deliver(made, calendar, name="simulated")
+    out.print(SIMULATED_NOTE)
+
+
+@app.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="Transactions in the landing format: .csv, .csv.gz or .parquet.")],
+    output: Annotated[Path, typer.Option(help="Where the decisions go (.parquet).")],
+    model: Annotated[str, typer.Option(help="champion, challenger, previous, or a version.")] = "champion",
+) -> None:
+    """Score one file with a registered model; no Dagster involved.
+
+    Example: fraud-platform score transactions.csv --output decisions.parquet
+    """
+    from fraud_platform.scoring.scorer import score_file
+    from fraud_platform.storage import open_location
+
+    registry = _registry()
+    version = registry.find(model)
+    scored = score_file(open_location(file), registry.load(version), version.version)
+    scored.write(open_location(output))
+    alerts = int(scored.decisions["prediction"].sum())
+    out.print(f"{len(scored.decisions):,} transactions scored by {version.semver}, {alerts:,} alerts: {output}")
+    if len(scored.quarantine):
+        reasons = scored.quarantine["reason"].value_counts()
+        err.print(
+            f"{len(scored.quarantine):,} rows not scored: " + "; ".join(f"{n} x {why}" for why, n in reasons.items())
+        )
+    if version.origin == "simulated":
+        out.print("[yellow]The model has learned from SIMULATED DATA.[/]")
+
+
+@app.command()
+def models() -> None:
+    """List the registered models, newest first.
+
+    Example: fraud-platform models
+    """
+    versions = _registry().versions()
+    if not versions:
+        raise PlatformError("no model is registered yet; run `fraud-platform demo` or the Dagster job `retraining`")
+    print_versions(sorted(versions, key=lambda version: int(version.version), reverse=True))
+
+
+@app.command()
+def doctor() -> None:
+    """Show every setting and where it came from, and test that each place can be reached and written.
+
+    Example: fraud-platform doctor
+    """
+    from fraud_platform.defs.doctor import examine
+
+    if not examine(load_settings()):
+        raise SystemExit(1)
+
+
+def _calendar(days: int, start: str | None) -> list[date]:
+    first = _parse_day(start) if start else datetime.now(UTC).date() - timedelta(days=days)
+    return [first + timedelta(days=position) for position in range(days)]
+
+
+def _drift_day(text: str | None, calendar: list[date]) -> date | None:
+    if text is None:
+        return None
+    if text.isdecimal() and 1 <= int(text) <= len(calendar):
+        return calendar[int(text) - 1]
+    day = _parse_day(text)
+    if day not in calendar:
+        raise typer.BadParameter(f"--drift-from {text} is outside {calendar[0]} to {calendar[-1]}")
+    return day
+
+
+def _parse_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day; write YYYY-MM-DD") from None
+
+
+def _made_days(
+    csv: Path | None, calendar: list[date], rows_per_day: int | None, seed: int, drift_from: date | None
+) -> "Iterable[tuple[date, pd.DataFrame]]":
+    """The days to land, read or drawn one at a time; a bad file is refused before anything is written."""
+    from fraud_platform.simulation.drift import DriftInjection
+    from fraud_platform.simulation.replay import read_public_file, replay
+    from fraud_platform.simulation.simulator import simulate as draw
+
+    drift = DriftInjection(start=drift_from) if drift_from else None
+    if csv is None:
+        rows = rows_per_day or SIMULATED_ROWS_PER_DAY
+        return draw(start=calendar[0], days=len(calendar), rows_per_day=rows, seed=seed, drift=drift)
+    table = read_public_file(csv)
+    return replay(table, start=calendar[0], days=len(calendar), seed=seed, rows_per_day=rows_per_day, drift=drift)
+
+
+def _deliver(made: "Iterable[tuple[date, pd.DataFrame]]", calendar: list[date], *, name: str) -> None:
+    from fraud_platform.ingestion.landing import LandingZone
+    from fraud_platform.simulation.delivery import land_days
+
+    settings = load_settings()
+    landing = LandingZone.at(settings.landing_url)
+    land_days(landing, track(made, "landing", total=len(calendar), console=err, transient=True), name=name)
+    first = min([calendar[0], *landing.days()])
+    remember(settings.home, FRAUD_START_DATE=first.isoformat())
+    out.print(f"{len(calendar)} days landed in {settings.landing_url}: {calendar[0]} to {calendar[-1]}", soft_wrap=True)
+
+
+def _registry() -> "MlflowRegistry":
+    from fraud_platform.registry.mlflow_registry import MlflowRegistry
+
+    settings = load_settings()
+    return MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url)
+
+
+if __name__ == "__main__":
+    main()

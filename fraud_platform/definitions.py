@@ -1,0 +1,27 @@
+"""The front door: what `dagster dev` loads. Assets, checks, clocks and resources, put together and nothing else."""
+
+import dagster as dg
+
+from fraud_platform.defs.assets import features, ingestion, monitoring, scoring, training
+from fraud_platform.defs.checks import CHECKS
+from fraud_platform.defs.deployments import resources
+from fraud_platform.defs.jobs import daily, retraining
+from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.schedules import daily_schedule, monthly_retraining_schedule
+from fraud_platform.defs.sensors import (
+    landing_sensor,
+    retrain_on_drift_sensor,
+    retrain_on_performance_sensor,
+    run_failure_sensor,
+)
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules([ingestion, features, training, scoring, monitoring]),
+    asset_checks=CHECKS,
+    jobs=[daily, retraining],
+    schedules=[daily_schedule, monthly_retraining_schedule],
+    sensors=[landing_sensor, retrain_on_drift_sensor, retrain_on_performance_sensor, run_failure_sensor],
+    resources=resources(SETTINGS),
+    # A process per step would pay several seconds of imports for each.
+    executor=dg.in_process_executor,
+)

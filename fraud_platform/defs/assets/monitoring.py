@@ -1,0 +1,95 @@
+"""Is the model still looking at the world it learned from, and is it still right?"""
+
+from collections.abc import Mapping
+from datetime import date
+
+import dagster as dg
+import pandas as pd
+
+from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset
+from fraud_platform.defs.metadata import image
+from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.resources import Platform
+
+GROUP = "monitoring"
+# Labels later than this no longer change what is reported about a day.
+LABEL_HORIZON_DAYS = 30
+
+
+@daily_asset(
+    inputs={
+        "features": Input(days_back=SETTINGS.drift_window_days - 1, io_manager="footers"),
+        "daily_predictions": Input(days_back=SETTINGS.drift_window_days - 1, io_manager="footers"),
+    },
+    group_name=GROUP,
+    kinds={"json"},
+    io_manager_key="documents",
+)
+def drift_report(
+    day: date,
+    features: Mapping[date, Mapping[str, str]],
+    daily_predictions: Mapping[date, Mapping[str, str]],
+    platform: Platform,
+) -> dg.Output:
+    """How far the last seven days have moved away from what the day's champion learned from.
+
+    **Why it exists.** Labels take weeks; distributions move today. Three or more features past the limit fail the check
+    `drift_limits`, and `retrain_on_drift_sensor` asks for a new model.
+
+    **What it does.** Merges the distribution profiles of the last seven days (no row is read) and compares each feature
+    and the score with the champion's own training baseline: population stability index, Kolmogorov-Smirnov with its
+    p-value corrected for the number of features, mean, standard deviation, minimum and maximum.
+    """
+    from fraud_platform.monitoring.limits import DriftLimits
+    from fraud_platform.monitoring.report import drift_report as compare
+    from fraud_platform.monitoring.report import drift_table_markdown, plot_drift
+    from fraud_platform.monitoring.window import feature_profiles, score_profiles
+
+    version = platform.registry.find(daily_predictions[day]["model_version"])
+    report = compare(
+        day=day,
+        model_version=version.version,
+        reference=platform.registry.load(version).baseline,
+        analysis_by_day=feature_profiles(features),
+        score_analysis_by_day=score_profiles(daily_predictions, version.version),
+        limits=DriftLimits(psi=platform.settings.drift_psi_limit, feature_count=platform.settings.drift_feature_limit),
+        origin=features[day]["origin"],
+    )
+    return dg.Output(
+        report,
+        metadata={
+            "verdict": report["verdict"]["sentence"],
+            "drifted_features": report["verdict"]["drifted_features"],
+            "model_version": version.version,
+            "days_compared": len(features),
+            "plot": image(plot_drift(report), f"population stability index by feature, {day}"),
+            "table": dg.MetadataValue.md(drift_table_markdown(report)),
+        },
+    )
+
+
+@daily_asset(
+    inputs={
+        "daily_predictions": Input(
+            columns=("transaction_id", "fraud_probability", "prediction", "threshold", "model_version")
+        ),
+        "confirmed_labels": Input(days_ahead=LABEL_HORIZON_DAYS),
+    },
+    group_name=GROUP,
+    kinds={"json"},
+    io_manager_key="documents",
+)
+def realised_performance(day: date, daily_predictions: pd.DataFrame, confirmed_labels: DayMap) -> dg.Output:
+    """How right the day's decisions turned out to be, as far as labels have arrived; estimated until then.
+
+    **Why it exists.** Metrics at training time are a promise; this is what became of it.
+    `retrain_on_performance_sensor` reads it.
+
+    **What it does.** Joins the day's decisions with the labels that have arrived since (later labels supersede earlier
+    ones) and reports precision, recall, F1 and average precision with the counts behind them. Where labels are missing
+    the answer is *not applicable*, beside an estimate from the calibrated probabilities.
+    """
+    from fraud_platform.monitoring.outcome import outcome_of_day
+
+    outcome = outcome_of_day(daily_predictions, confirmed_labels)
+    return dg.Output(outcome.as_dict(), metadata=outcome.as_metadata())

@@ -1,0 +1,70 @@
+"""The decisions of the day, and why each alert was raised."""
+
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import pandas as pd
+
+from fraud_platform.defs.assets.ingestion import DAILY_FRESHNESS
+from fraud_platform.defs.daily_asset import Input, daily_asset
+from fraud_platform.defs.io_managers import DescribedTable
+from fraud_platform.defs.metadata import table_metadata
+from fraud_platform.defs.resources import Platform
+
+
+@daily_asset(
+    inputs={"features": Input()},
+    group_name="scoring",
+    kinds={"xgboost", "parquet"},
+    io_manager_key="tables",
+    freshness_policy=DAILY_FRESHNESS,
+)
+def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> dg.Output:
+    """Every transaction of the day with its fraud probability, decision, rank and, for alerts, the reasons.
+
+    **Why it exists.** This is what the bank acts on. Analysts work down `rank`; `reasons` says which features moved the
+    probability and by how much; `model_version` and `threshold` make each decision traceable.
+
+    **What it does.** Scores with the champion *as of that day*, so a backfill of the past decides as the past would
+    have. A day before the first champion is scored by the first one, and says so (`scored_in_hindsight`). A day whose
+    ingestion gate failed is refused, also when it is scored in a run of its own.
+    """
+    from fraud_platform.ingestion.gate import require_sound_day
+    from fraud_platform.registry.champion import model_for_day
+    from fraud_platform.scoring.schema import daily_predictions_schema
+    from fraud_platform.scoring.scorer import profile_scores, score_day
+
+    footer = platform.store.read_table_metadata("raw_transactions", day)
+    require_sound_day(footer, max_share=platform.settings.max_quarantine_share)
+    chosen = model_for_day(platform.registry, day)
+    predictions = score_day(
+        features,
+        platform.registry.load(chosen.version),
+        chosen.version.version,
+        scored_at=datetime.now(UTC),
+        reason_count=platform.settings.reasons_per_alert,
+    )
+    alerts = int(predictions["prediction"].sum())
+    origin = {"data_origin": footer["origin"], "model_origin": chosen.version.origin}
+    return dg.Output(
+        DescribedTable(
+            predictions,
+            {
+                "profile": profile_scores(predictions).to_text(),
+                "model_version": chosen.version.version,
+                "data_version": footer["data_version"],
+                **origin,
+            },
+        ),
+        metadata={
+            **table_metadata(predictions, daily_predictions_schema()),
+            "alerts": alerts,
+            "alert_rate": alerts / max(len(predictions), 1),
+            "model_version": chosen.version.version,
+            "model_semver": chosen.version.semver,
+            "model_as_of": chosen.version.as_of.isoformat(),
+            "scored_in_hindsight": chosen.is_hindsight,
+            "data_version": footer["data_version"],
+            **origin,
+        },
+    )

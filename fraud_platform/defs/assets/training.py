@@ -1,0 +1,276 @@
+"""A model as of a day: who learns from what, what came out, whether it holds, and what was decided."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+
+from fraud_platform.defs.daily_asset import ONE_RUN_PER_DAY, DayMap, Input, daily_asset
+from fraud_platform.defs.history import latest_materialisation_metadata
+from fraud_platform.defs.io_managers import DescribedTable
+from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG
+from fraud_platform.defs.metadata import image, table_metadata
+from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.resources import ExperimentTracking, Platform
+
+if TYPE_CHECKING:
+    from fraud_platform.training.bundle import ModelBundle
+
+GROUP = "training"
+WINDOW = SETTINGS.training_window_days - 1
+# Retraining is monthly; two missed months fail.
+MODEL_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_window=timedelta(days=35))
+
+
+@daily_asset(
+    inputs={
+        "features": Input(days_back=WINDOW, columns=("transaction_id", "event_time")),
+        "confirmed_labels": Input(days_back=WINDOW, columns=("transaction_id", "Class")),
+    },
+    backfill_policy=ONE_RUN_PER_DAY,
+    group_name=GROUP,
+    kinds={"pandas", "parquet"},
+    io_manager_key="tables",
+)
+def splits(day: date, features: DayMap, confirmed_labels: DayMap, platform: Platform) -> dg.Output:
+    """Which labelled transaction trains, which chooses, which judges: 70 / 15 / 15 as of this day.
+
+    **Why it exists.** A figure is only worth something when the rows behind it had no part in making the model. Splits
+    are stored, so that everybody can see which rows those were.
+
+    **What it does.** Takes the transactions of the training window whose labels had *arrived by the end of this day*,
+    and divides them: stratified by a seeded hash of the transaction, or ordered in time with a gap
+    (`FRAUD_SPLIT_STRATEGY`). A transaction keeps its place in that ranking, so what judged one model seldom trains
+    the next.
+    """
+    from fraud_platform.training.splitting import split_transactions, splits_schema
+    from fraud_platform.training.window import label_window
+
+    settings = platform.settings
+    table = split_transactions(
+        label_window(features, confirmed_labels),
+        strategy=settings.split_strategy,
+        seed=settings.seed,
+        gap_days=settings.split_gap_days,
+    )
+    counts = table.groupby("split", observed=True)["Class"].agg(["size", "sum"])
+    return dg.Output(
+        DescribedTable(table),
+        metadata={
+            **table_metadata(table, splits_schema()),
+            "rows_by_split": {str(name): int(count) for name, count in counts["size"].items()},
+            "frauds_by_split": {str(name): int(count) for name, count in counts["sum"].items()},
+            "strategy": settings.split_strategy,
+            "seed": settings.seed,
+            "window": f"{min(features)} to {max(features)}",
+        },
+    )
+
+
+@daily_asset(
+    inputs={"splits": Input(), "features": Input(days_back=WINDOW)},
+    resources=("platform", "tracking"),
+    backfill_policy=ONE_RUN_PER_DAY,
+    group_name=GROUP,
+    kinds={"xgboost", "lightgbm", "scikitlearn", "mlflow"},
+    io_manager_key="bundles",
+    pool="training",
+)
+def trained_model(
+    day: date,
+    context: dg.AssetExecutionContext,
+    splits: pd.DataFrame,
+    features: DayMap,
+    platform: Platform,
+    tracking: ExperimentTracking,
+) -> dg.Output:
+    """The best model that can be made as of this day, as one sealed bundle.
+
+    **Why it exists.** Everything a decision depends on travels together: estimator, calibration, threshold, the
+    distribution it learned from and where it came from. Nothing in a bundle is ever unpickled, and its digest changes
+    with any byte.
+
+    **What it does.** Searches each candidate family (logistic regression, random forest, XGBoost, LightGBM) with Optuna
+    on the training split, calibrates and chooses the threshold on the validation split, and keeps the family with the
+    best average precision there; of equals the simpler. Every trial is tracked in MLflow. The test split is not read.
+    """
+    from fraud_platform.registry.mlflow_tracker import TrainingFacts
+    from fraud_platform.registry.provenance import code_provenance
+    from fraud_platform.registry.tables import candidates_markdown
+    from fraud_platform.training.dataset import assemble
+    from fraud_platform.training.training import train
+    from fraud_platform.training.tuning import SearchBudget
+    from fraud_platform.training.window import baseline_profile, window_data_version, window_origin
+
+    settings = platform.settings
+    footers = platform.footers("features", features)
+    data_version, origin = window_data_version(footers, splits), window_origin(footers)
+    with tracking.run(context) as tracker:
+        began = time.monotonic()
+        result = train(
+            assemble(features, splits, "train"),
+            assemble(features, splits, "validation"),
+            candidates=settings.candidates,
+            budget=SearchBudget(trials=settings.search_trials, seconds=settings.search_seconds),
+            seed=settings.seed,
+            baseline=baseline_profile(footers, last_days=settings.drift_baseline_days),
+            data_version=data_version,
+            as_of=day,
+            origin=origin,
+            on_progress=context.log.info,
+        )
+        facts = TrainingFacts(
+            as_of=day,
+            data_version=data_version,
+            seed=settings.seed,
+            origin=origin,
+            cause=context.run.tags.get(CAUSE_TAG, "by hand"),
+            code=code_provenance(platform.project_root),
+            training_duration_seconds=time.monotonic() - began,
+        )
+        tracker.log_training(result, facts)
+    return dg.Output(
+        result.bundle,
+        metadata={
+            "algorithm": result.bundle.algorithm,
+            "bundle_sha256": result.bundle.digest,
+            "candidates": dg.MetadataValue.md(candidates_markdown(result.bundle.provenance["candidates"])),
+            "threshold": result.bundle.threshold.value,
+            "threshold_policy": result.bundle.threshold.policy,
+            "calibration": result.bundle.calibration.kind,
+            "data_version": data_version,
+            "data_origin": origin,
+            "seed": settings.seed,
+            "training_seconds": facts.training_duration_seconds,
+            "mlflow_run_id": tracker.run_id,
+        },
+    )
+
+
+@daily_asset(
+    inputs={"trained_model": Input(), "splits": Input(), "features": Input(days_back=WINDOW)},
+    resources=("platform", "tracking"),
+    backfill_policy=ONE_RUN_PER_DAY,
+    group_name=GROUP,
+    kinds={"json", "mlflow"},
+    io_manager_key="documents",
+)
+def validation_metrics(
+    day: date,
+    context: dg.AssetExecutionContext,
+    trained_model: "ModelBundle",
+    splits: pd.DataFrame,
+    features: DayMap,
+    platform: Platform,
+    tracking: ExperimentTracking,
+) -> dg.Output:
+    """What the model reaches on rows that had no part in making it, with intervals, and whether that is enough.
+
+    **Why it exists.** This is the only place that reads the test split, and every reading is recorded
+    (`test_readings`): a test split that is looked at again and again becomes a validation split.
+
+    **What it does.** Evaluates the candidate, and the champion on the same rows; bootstraps every figure; holds them
+    against the acceptance gates. A failed gate fails the check `acceptance_gates`, and `model_release` refuses.
+    """
+    from fraud_platform.registry.release import AcceptanceGates
+    from fraud_platform.registry.tables import evaluation_markdown
+    from fraud_platform.registry.validation import TestReading, validate, validation_document
+    from fraud_platform.training.dataset import assemble
+    from fraud_platform.training.plots import evaluation_plots
+
+    settings = platform.settings
+    reading = TestReading(at=datetime.now(UTC), run_id=context.run_id, bundle_sha256=trained_model.digest)
+    test = assemble(features, splits, "test")
+    validation = validate(
+        trained_model,
+        test,
+        gates=AcceptanceGates(
+            min_f1=settings.min_f1,
+            min_precision=settings.min_precision,
+            min_recall=settings.min_recall,
+            min_average_precision=settings.min_average_precision,
+            max_train_validation_gap=settings.max_train_validation_gap,
+        ),
+        champion=platform.champion_beside(trained_model.digest),
+        seed=settings.seed,
+    )
+    document = validation_document(
+        validation, trained_model, readings=[*platform.test_readings(day), reading.as_dict()]
+    )
+    plots = evaluation_plots(trained_model, test, validation.probabilities)
+    with tracking.run(context) as tracker:
+        tracker.log_evaluation(validation.evaluation, "test")
+        tracker.log_plots(plots)
+        tracker.log_document("validation_metrics", document)
+        tracker.set_tags({"test_split_read_at": reading.at.isoformat(), "accepted": str(validation.is_accepted)})
+    evaluation = validation.evaluation
+    return dg.Output(
+        document,
+        metadata={
+            "verdict": validation.sentence,
+            "test_average_precision": evaluation.average_precision.value,
+            "test_f1": evaluation.f1.value,
+            "test_precision": evaluation.precision.value,
+            "test_recall": evaluation.recall.value,
+            "metrics": dg.MetadataValue.md(evaluation_markdown(validation.evaluation)),
+            "test_readings": len(document["test_readings"]),
+            "bundle_sha256": trained_model.digest,
+            "mlflow_run_id": tracker.run_id,
+            **{name: image(png, name.replace("_", " ")) for name, png in plots.items()},
+        },
+    )
+
+
+@daily_asset(
+    inputs={"trained_model": Input(), "validation_metrics": Input()},
+    backfill_policy=ONE_RUN_PER_DAY,
+    group_name=GROUP,
+    kinds={"mlflow", "json"},
+    io_manager_key="documents",
+    pool="registry",
+    freshness_policy=MODEL_FRESHNESS,
+)
+def model_release(
+    day: date,
+    context: dg.AssetExecutionContext,
+    trained_model: "ModelBundle",
+    validation_metrics: Mapping[str, Any],
+    platform: Platform,
+) -> dg.Output:
+    """What the registry did with the candidate, and why.
+
+    **Why it exists.** Releasing a model is a decision, and decisions are written down: what was compared, which rule
+    decided, and what asked for the training in the first place.
+
+    **What it does.** Registers the bundle in MLflow. Reads the acceptance verdict again (a check only blocks inside one
+    run), compares with the champion on the same rows, and moves the alias `champion`, or says why not.
+    """
+    from fraud_platform.registry.releasing import release_candidate
+
+    released = release_candidate(
+        platform.registry,
+        trained_model,
+        validation_metrics,
+        day=day,
+        trigger=context.run.tags.get(TRIGGER_TAG, "manual"),
+        cause=context.run.tags.get(CAUSE_TAG, "by hand"),
+        min_f1_improvement=platform.settings.min_f1_improvement,
+        decided_at=datetime.now(UTC),
+        run_id=latest_materialisation_metadata(context.instance, "trained_model", day).get("mlflow_run_id"),
+    )
+    return dg.Output(
+        released.as_dict(),
+        metadata={
+            "action": released.action,
+            "reason": released.reason,
+            "trigger": released.trigger,
+            "cause": released.cause,
+            "model_version": released.version.version,
+            "model_semver": released.version.semver,
+            "champion": released.champion,
+            "model_card": dg.MetadataValue.md(released.model_card),
+        },
+    )

@@ -1,0 +1,142 @@
+"""Turns a function about one day into a Dagster asset that does one day or a range of days in one run.
+
+The function sees a day, its inputs and its resources, never a context; each day is computed, stored and described
+before the next is begun, so a range needs no more memory than a day.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from fraud_platform.defs.partitions import DAYS, around
+from fraud_platform.defs.previews import accepted_previews
+from fraud_platform.errors import DataError, ModelError
+
+OWNERS = ["team:fraud-platform"]
+
+# Storage and registry hiccups pass; the jitter keeps parallel runs from knocking at the same moment.
+RETRIES = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
+# A model of a past day must see that day's champion, so days are released one after the other.
+ONE_RUN_PER_DAY = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+
+
+class DayMap(Mapping[date, Any]):
+    """Days to what is stored for them, read only when asked for."""
+
+    def __init__(self, days: Sequence[date], load: Callable[[date], Any]):
+        self._days = dict.fromkeys(days)
+        self._load = load
+
+    def __getitem__(self, day: date) -> Any:
+        if day not in self._days:
+            raise KeyError(day)
+        return self._load(day)
+
+    def __iter__(self) -> Iterator[date]:
+        return iter(self._days)
+
+    def __len__(self) -> int:
+        return len(self._days)
+
+    def between(self, first: date, last: date) -> "DayMap":
+        """The same, restricted to `first`..`last`, both included."""
+        return DayMap([day for day in self._days if first <= day <= last], self._load)
+
+
+@dataclass(frozen=True)
+class Input:
+    """How an asset reads another: which days around its own, through which IO manager, which columns.
+
+    Without an offset the function receives that day's value; with one, a `DayMap` of the days that are stored.
+    """
+
+    days_back: int = 0
+    days_ahead: int = 0
+    io_manager: str | None = None
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def is_window(self) -> bool:
+        """Whether the input spans more than the asset's own day."""
+        return self.days_back > 0 or self.days_ahead > 0
+
+    def as_asset_in(self) -> dg.AssetIn:
+        """The same in Dagster's words."""
+        mapping = around(days_back=self.days_back, days_ahead=self.days_ahead)
+        return dg.AssetIn(
+            dagster_type=dg.Any,
+            partition_mapping=mapping if self.is_window else None,
+            input_manager_key=self.io_manager,
+            metadata={
+                "is_window": self.is_window,
+                **({"columns": list(self.columns)} if self.columns else {}),
+            },
+        )
+
+    def of_day(self, value: DayMap, day: date) -> Any:
+        """What the function receives for `day`."""
+        if not self.is_window:
+            return value[day]
+        first, last = day.toordinal() - self.days_back, day.toordinal() + self.days_ahead
+        return value.between(date.fromordinal(max(first, 1)), date.fromordinal(last))
+
+
+def daily_asset(
+    *,
+    inputs: Mapping[str, Input] | None = None,
+    resources: Sequence[str] = ("platform",),
+    backfill_policy: dg.BackfillPolicy = ONE_RUN_PER_RANGE,
+    **asset_arguments: Any,
+) -> Callable[[Callable[..., dg.Output]], dg.AssetsDefinition]:
+    """Decorates `function(day, <inputs>, <resources>) -> dg.Output` of one day; parameters are matched by name.
+
+    A parameter that is neither `day`, an input nor a resource is refused at import. The `Output`'s metadata is recorded
+    on that day's materialisation. A `DataError` or `ModelError` fails the run at once: trying again cannot mend it.
+    """
+    reads = dict(inputs or {})
+
+    def decorate(function: Callable[..., dg.Output]) -> dg.AssetsDefinition:
+        known = {"day", "context", *reads, *resources}
+        wanted = tuple(inspect.signature(function).parameters)
+        if unknown := set(wanted) - known:
+            raise TypeError(f"{function.__name__} asks for {sorted(unknown)}, which are no inputs or resources of it")
+
+        def compute(context: dg.AssetExecutionContext, **loaded: DayMap) -> dg.Output:
+            def one_day(day: date) -> dg.Output:
+                available = {name: getattr(context.resources, name) for name in resources if name in wanted}
+                values = {name: reads[name].of_day(value, day) for name, value in loaded.items() if name in wanted}
+                arguments = {"day": day, "context": context, **available, **values}
+                try:
+                    return function(**{name: arguments[name] for name in wanted})
+                except (DataError, ModelError) as error:
+                    raise dg.Failure(description=f"{day}: {error}", allow_retries=False) from error
+
+            def stored_day_by_day() -> Iterator[tuple[date, Any]]:
+                for key in context.partition_keys:
+                    day = date.fromisoformat(key)
+                    output = one_day(day)
+                    yield day, output.value
+                    context.add_asset_metadata(dict(output.metadata), partition_key=key)
+
+            return dg.Output(stored_day_by_day())
+
+        with accepted_previews():
+            return dg.asset(
+                name=function.__name__,
+                description=inspect.getdoc(function),
+                partitions_def=DAYS,
+                ins={name: read.as_asset_in() for name, read in reads.items()},
+                required_resource_keys=set(resources),
+                backfill_policy=backfill_policy,
+                retry_policy=RETRIES,
+                owners=OWNERS,
+                **asset_arguments,
+            )(compute)
+
+    return decorate

@@ -1,0 +1,109 @@
+"""Turns a judgement about one stored day into a partitioned asset check that judges one day or a range.
+
+What is judged, and by which rule, belongs to the rooms; this module only carries verdicts to Dagster.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from fraud_platform.defs.daily_asset import RETRIES
+from fraud_platform.defs.partitions import DAYS
+from fraud_platform.defs.previews import accepted_previews
+from fraud_platform.defs.resources import Platform
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says of one day: one sentence, and the figures behind it."""
+
+    is_passed: bool
+    sentence: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+def daily_check(
+    *, asset: str, name: str, description: str, judge: Callable[[date, Platform], Verdict], blocking: bool
+) -> dg.AssetChecksDefinition:
+    """An asset check that calls `judge(day, platform)` for every day of the run.
+
+    In a run over a range Dagster records one evaluation that belongs to no partition and blocks when any day fails;
+    beside it each day gets an evaluation of its own, so that its verdict stands where it is looked for.
+    """
+
+    def check(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
+        days = [date.fromisoformat(key) for key in context.op_execution_context.partition_keys]
+        verdicts = {day: judge(day, platform) for day in days}
+        if len(days) == 1:
+            verdict = verdicts[days[0]]
+            return dg.AssetCheckResult(passed=verdict.is_passed, metadata=_metadata(verdict))
+        for day, verdict in verdicts.items():
+            context.instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=dg.AssetKey(asset),
+                    check_name=name,
+                    passed=verdict.is_passed,
+                    metadata={**_metadata(verdict), "run": context.run_id},
+                    partition=day.isoformat(),
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    blocking=blocking,
+                )
+            )
+        failed = [day for day, verdict in verdicts.items() if not verdict.is_passed]
+        return dg.AssetCheckResult(
+            passed=not failed,
+            metadata={
+                "verdict": f"{len(failed)} of {len(days)} days failed",
+                "day by day": dg.MetadataValue.md(_as_markdown(verdicts)),
+            },
+        )
+
+    with accepted_previews():
+        return dg.asset_check(
+            asset=asset,
+            name=name,
+            description=description,
+            blocking=blocking,
+            partitions_def=DAYS,
+            retry_policy=RETRIES,
+        )(check)
+
+
+def schema_check(asset: str, schema: Callable[[], "DataFrameSchema"]) -> dg.AssetChecksDefinition:
+    """A blocking check that the stored table keeps its Pandera contract: columns, order, types, ranges, uniqueness."""
+
+    def judge(day: date, platform: Platform) -> Verdict:
+        from pandera.errors import SchemaErrors
+
+        table = platform.store.read_table(asset, day)
+        try:
+            schema().validate(table, lazy=True)
+        except SchemaErrors as error:
+            # Counts only: the failing values themselves must not reach the event log.
+            failures = error.failure_cases.groupby(["column", "check"], dropna=False).size()
+            broken = {f"{column}: {rule}": int(count) for (column, rule), count in failures.items()}
+            return Verdict(False, f"{len(broken)} rules of the contract are broken", {"violations": broken})
+        return Verdict(True, f"{len(table)} rows keep the contract", {"rows": len(table)})
+
+    return daily_check(
+        asset=asset,
+        name="schema",
+        description=f"Every row of `{asset}` keeps the table's Pandera contract; nothing downstream runs otherwise.",
+        judge=judge,
+        blocking=True,
+    )
+
+
+def _metadata(verdict: Verdict) -> dict[str, Any]:
+    return {"verdict": verdict.sentence, **verdict.figures}
+
+
+def _as_markdown(verdicts: Mapping[date, Verdict]) -> str:
+    rows = [f"| {day} | {'passed' if v.is_passed else '**failed**'} | {v.sentence} |" for day, v in verdicts.items()]
+    return "\n".join(["| day | verdict | why |", "|---|---|---|", *rows])

@@ -1,0 +1,161 @@
+"""A life of the platform in a few minutes: land, ingest, train, release, score and report every day, through Dagster.
+
+The days before the first training are history, scored in hindsight; the days after it are lived one by one, sensors
+included. Where the days come from belongs to the simulation.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import ceil
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from fraud_platform.defs import history, runs
+from fraud_platform.defs.jobs import CAUSE_TAG, DAILY_ASSETS, RETRAINING_ASSETS, TRIGGER_TAG
+from fraud_platform.errors import PlatformError
+
+INGESTED = ("raw_transactions", "confirmed_labels", "features")
+SCORED = ("daily_predictions", "drift_report", "realised_performance")
+
+# The first model learns from this share of the days; the rest it has never seen.
+HISTORY_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class DayStory:
+    """What became of one day: counts, realised metrics (None while not applicable), drift and the model at work."""
+
+    day: date
+    transactions: int
+    frauds: int | None
+    alerts: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    drift: str
+    model_version: str
+    is_hindsight: bool
+
+
+@dataclass(frozen=True)
+class ReleaseStory:
+    """What became of one candidate model."""
+
+    as_of: date
+    action: str
+    reason: str
+    trigger: str
+    average_precision: float
+    f1: float
+
+
+def first_training_day(days: list[date], drift_from: date | None) -> date:
+    """The as-of day of the first model: after `HISTORY_SHARE` of the days, but before any drift begins.
+
+    Raises:
+        PlatformError: drift begins before there are two undrifted days to learn from.
+    """
+    position = min(ceil(len(days) * HISTORY_SHARE), max(len(days) - 1, 1))
+    if drift_from is not None:
+        undrifted = sum(day < drift_from for day in days)
+        if undrifted < 2:  # noqa: PLR2004 - stratified splits of a single day would hold almost no fraud
+            raise PlatformError(
+                f"--drift-from {drift_from}: the first model needs two days without drift; "
+                f"choose a day from {days[0] + timedelta(days=2)} on"
+            )
+        position = min(position, undrifted)
+    return days[position - 1]
+
+
+def live(
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    days: list[date],
+    *,
+    drift_from: date | None,
+    step: Callable[[str], Any],
+) -> None:
+    """Lives through `days`, calling `step` with a sentence before each piece of work.
+
+    Raises:
+        PlatformError: a run failed.
+    """
+    training_day = first_training_day(days, drift_from)
+    step(f"ingesting {days[0]} to {training_day} in one run")
+    runs.run_range(definitions, instance, INGESTED, days[0], training_day)
+    step(f"training and releasing the first model as of {training_day}")
+    runs.run_day(
+        definitions,
+        instance,
+        "retraining",
+        training_day,
+        tags={TRIGGER_TAG: "manual", CAUSE_TAG: "first model of the demo"},
+    )
+    step(f"scoring {days[0]} to {training_day} in hindsight, in one run")
+    runs.run_range(definitions, instance, SCORED, days[0], training_day)
+    for day in [day for day in days if day > training_day]:
+        step(f"{day}: ingesting, scoring, watching for drift")
+        runs.run_day(definitions, instance, "daily", day)
+        for request in drift_requests(definitions, instance):
+            step(f"{day}: {request.tags[CAUSE_TAG]}; retraining")
+            runs.run_day(
+                definitions, instance, "retraining", date.fromisoformat(request.partition_key), tags=request.tags
+            )
+
+
+def drift_requests(definitions: dg.Definitions, instance: DagsterInstance) -> Iterator[dg.RunRequest]:
+    """What `retrain_on_drift_sensor` would ask for now."""
+    sensor = definitions.get_repository_def().get_sensor_def("retrain_on_drift_sensor")
+    with dg.build_sensor_context(
+        instance=instance, repository_def=definitions.get_repository_def(), sensor_name=sensor.name
+    ) as context:
+        yield from sensor.evaluate_tick(context).run_requests or []
+
+
+def stories(instance: DagsterInstance, days: list[date]) -> list[DayStory]:
+    """What the event log says about `days`, in order; days that were never scored are left out."""
+    told = []
+    for day in days:
+        metadata = {asset: history.latest_materialisation_metadata(instance, asset, day) for asset in DAILY_ASSETS}
+        scored, outcome = metadata["daily_predictions"], metadata["realised_performance"]
+        if not scored:
+            continue
+        frauds = metadata["raw_transactions"]["frauds"]
+        told.append(
+            DayStory(
+                day=day,
+                transactions=scored["dagster/row_count"],
+                frauds=frauds if isinstance(frauds, int) else None,
+                alerts=scored["alerts"],
+                precision=outcome.get("precision"),
+                recall=outcome.get("recall"),
+                f1=outcome.get("f1"),
+                drift=metadata["drift_report"]["verdict"],
+                model_version=str(scored["model_semver"]),
+                is_hindsight=bool(scored["scored_in_hindsight"]),
+            )
+        )
+    return told
+
+
+def releases(instance: DagsterInstance, days: list[date]) -> list[ReleaseStory]:
+    """What the event log says about the models trained as of `days`, in order."""
+    told = []
+    for day in days:
+        metadata = {asset: history.latest_materialisation_metadata(instance, asset, day) for asset in RETRAINING_ASSETS}
+        release, metrics = metadata["model_release"], metadata["validation_metrics"]
+        if release:
+            told.append(
+                ReleaseStory(
+                    as_of=day,
+                    action=release["action"],
+                    reason=release["reason"],
+                    trigger=release["trigger"],
+                    average_precision=metrics["test_average_precision"],
+                    f1=metrics["test_f1"],
+                )
+            )
+    return told

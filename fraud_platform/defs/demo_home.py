@@ -1,0 +1,55 @@
+"""Makes room for a new demo: removes what an earlier demo left, and refuses to touch anything else.
+
+A demo's traces are told by their origin: files named simulated or replayed, models learned from them.
+"""
+
+import dagster as dg
+
+from fraud_platform.defs.instance import open_instance
+from fraud_platform.defs.jobs import DAILY_ASSETS, RETRAINING_ASSETS
+from fraud_platform.errors import PlatformError
+from fraud_platform.ingestion.landing import LandingZone, origin_of
+from fraud_platform.registry.mlflow_registry import MlflowRegistry
+from fraud_platform.settings import Settings
+from fraud_platform.storage import open_location
+
+ASSETS = (*DAILY_ASSETS, *RETRAINING_ASSETS)
+DEMO_ORIGINS = ("simulated", "replayed")
+
+
+def clear(settings: Settings) -> None:
+    """Removes the landed days, stored assets, registered models and Dagster history of an earlier demo.
+
+    Raises:
+        PlatformError: the landing zone holds files, or the registry models, that no demo made.
+    """
+    landing = LandingZone.at(settings.landing_url)
+    registry = MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url)
+    landed = [path for day in landing.days() for path in landing.transaction_files(day)]
+    landed += [path for day in landing.label_days() for path in landing.label_files(day)]
+    foreign = [path for path in landed if origin_of(path.name) not in DEMO_ORIGINS]
+    if foreign:
+        raise PlatformError(
+            f"{settings.landing_url} holds {len(foreign)} files that no demo made (first: {foreign[0].name}); "
+            "set FRAUD_HOME to another folder for the demo"
+        )
+    versions = registry.versions()
+    if any(version.origin not in DEMO_ORIGINS for version in versions):
+        raise PlatformError(
+            f"{settings.tracking_url} holds models learned from landed data; set FRAUD_HOME, and MLFLOW_TRACKING_URI "
+            "where it is set, to another place for the demo"
+        )
+    for path in landed:
+        path.unlink()
+    storage = open_location(settings.storage_url)
+    for asset in (*ASSETS, "quarantine"):
+        folder = storage / asset
+        if folder.exists():
+            folder.fs.rm(folder.path, recursive=True)
+    if versions:
+        registry.forget_everything()
+    with open_instance() as instance:
+        instance.wipe_assets([dg.AssetKey(asset) for asset in ASSETS])
+        # Sensors read the run history: an old retraining must not count as the answer to new drift.
+        for run in instance.get_runs(dg.RunsFilter(job_name="retraining")):
+            instance.delete_run(run.run_id)

@@ -1,0 +1,96 @@
+"""Examines an installation: each setting with its source, and whether each place can be reached and written.
+
+Mending belongs to the person who reads it; every complaint says how.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from fraud_platform.errors import PlatformError
+from fraud_platform.settings import Settings, setting_sources
+from fraud_platform.storage import is_remote, open_location, write_atomically
+
+_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@/]*@")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was found, and what to do when it is not well."""
+
+    subject: str
+    is_well: bool
+    detail: str
+    remedy: str = ""
+
+
+def effective_settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Every variable with its effective value (passwords masked) and its source."""
+    shown = {
+        "FRAUD_LANDING": settings.landing_url,
+        "FRAUD_STORAGE": settings.storage_url,
+        "MLFLOW_TRACKING_URI": settings.tracking_url,
+    }
+    sources = setting_sources()
+    for (variable, source), field in zip(sources.items(), type(settings).model_fields, strict=True):
+        yield variable, masked(shown.get(variable, str(getattr(settings, field)))), source
+
+
+def masked(url: str) -> str:
+    """`url` with its password, if it carries one, replaced by stars."""
+    return _PASSWORD.sub(r"\1:****@", url)
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """The state of storage, landing zone, registry and Dagster instance, each examined when it is asked for."""
+    yield _examined("storage", lambda: _write_and_remove(settings.storage_url), "set FRAUD_STORAGE to a place you own")
+    yield _examined("landing zone", lambda: _list(settings.landing_url), "set FRAUD_LANDING to the upstream folder")
+    yield _examined(
+        "registry", lambda: _reach_registry(settings), "start the MLflow server or correct MLFLOW_TRACKING_URI"
+    )
+    yield _examined("Dagster instance", _reach_instance, "make FRAUD_HOME writable, or correct DAGSTER_HOME")
+
+
+def _examined(subject: str, look: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(subject, True, look())
+    except Exception as error:  # noqa: BLE001 - whatever a server or driver raises is the finding itself
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return Finding(subject, False, masked(reason), remedy)
+
+
+def _write_and_remove(url: str) -> str:
+    probe = open_location(url) / f".doctor-{uuid.uuid4().hex}"
+    write_atomically(probe, b"written by fraud-platform doctor")
+    probe.unlink()
+    return f"{url} can be written"
+
+
+def _list(url: str) -> str:
+    from fraud_platform.ingestion.landing import LandingZone
+
+    if not is_remote(open_location(url)) and not open_location(url).exists():
+        return f"{url} does not exist yet; it is made when the first day is landed"
+    days = LandingZone.at(url).days()
+    return f"{url} holds {len(days)} days" + (f", {days[0]} to {days[-1]}" if days else "")
+
+
+def _reach_registry(settings: Settings) -> str:
+    from fraud_platform.registry.mlflow_registry import MlflowRegistry
+
+    registry = MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url)
+    registry.probe()
+    versions = registry.versions()
+    champion = next((version.semver for version in versions if "champion" in version.aliases), "none")
+    return f"{masked(settings.tracking_url)} can be written: {len(versions)} models, champion: {champion}"
+
+
+def _reach_instance() -> str:
+    from fraud_platform.defs.instance import dagster_home, open_instance
+
+    with open_instance() as instance:
+        runs = instance.get_runs_count()
+    if not dagster_home().is_dir():
+        raise PlatformError(f"{dagster_home()} is no folder")
+    return f"{dagster_home()} can be written: {runs} runs"

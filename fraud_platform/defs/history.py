@@ -1,0 +1,55 @@
+"""What the event log and the run history know: verdicts, materialisations and retrainings by day.
+
+Nothing here decides anything; sensors and the demo do.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from fraud_platform.defs.jobs import TRIGGER_TAG
+
+# Enough for a quarter of days, each evaluated a few times.
+HISTORY_LIMIT = 400
+
+# A retraining that ended like this has answered nothing.
+UNANSWERED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+
+
+def latest_evaluations(instance: DagsterInstance, check: dg.AssetCheckKey) -> Mapping[date, dg.AssetCheckEvaluation]:
+    """The newest evaluation of `check` for each day that has one."""
+    records = instance.event_log_storage.get_asset_check_execution_history(check, limit=HISTORY_LIMIT)
+    newest: dict[date, dg.AssetCheckEvaluation] = {}
+    for record in records:
+        if record.event is None or record.event.dagster_event is None:
+            continue
+        evaluation = record.event.dagster_event.event_specific_data
+        if isinstance(evaluation, dg.AssetCheckEvaluation) and evaluation.partition:
+            newest.setdefault(date.fromisoformat(evaluation.partition), evaluation)
+    return newest
+
+
+def latest_materialisation_metadata(instance: DagsterInstance, asset: str, day: date) -> dict[str, Any]:
+    """The metadata of the newest materialisation of `asset` of `day`; empty when there is none."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[day.isoformat()]), limit=1
+    ).records
+    materialisation = records[0].asset_materialization if records else None
+    return {name: entry.value for name, entry in materialisation.metadata.items()} if materialisation else {}
+
+
+def latest_materialised_day(instance: DagsterInstance, asset: str) -> date | None:
+    """The last day `asset` has been materialised for."""
+    days = instance.get_materialized_partitions(dg.AssetKey(asset))
+    return date.fromisoformat(max(days)) if days else None
+
+
+def retrainings(instance: DagsterInstance, trigger: str) -> list[date]:
+    """The as-of days of the retraining runs that `trigger` has asked for and that did not fail."""
+    statuses = [status for status in dg.DagsterRunStatus if status not in UNANSWERED]
+    wanted = dg.RunsFilter(job_name="retraining", tags={TRIGGER_TAG: trigger}, statuses=statuses)
+    runs = instance.get_runs(wanted, limit=HISTORY_LIMIT)
+    return [date.fromisoformat(run.tags["dagster/partition"]) for run in runs if "dagster/partition" in run.tags]

@@ -1,0 +1,66 @@
+"""The Dagster instance of this machine: history and logs below `$FRAUD_HOME/dagster`, however Dagster is started.
+
+What a shared, production instance uses instead is configuration, not code, and does not belong here.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterInstance
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+
+from fraud_platform.settings import home_from_environment
+
+
+def dagster_home() -> Path:
+    """`DAGSTER_HOME`, or the folder the platform keeps Dagster's history in."""
+    chosen = os.environ.get("DAGSTER_HOME")
+    return Path(chosen) if chosen else home_from_environment() / "dagster"
+
+
+class HomeStorage(DagsterSqliteStorage):
+    """SQLite below `$FRAUD_HOME/dagster`: `dagster dev`, the command line and tests share one history."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Nothing to configure: `FRAUD_HOME` says it all."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> "HomeStorage":
+        """The storage of the current `FRAUD_HOME`."""
+        return cls.from_local(base_dir=str(home_from_environment() / "dagster"), inst_data=inst_data)
+
+
+class HomeComputeLogs(LocalComputeLogManager):
+    """What runs print, below `$FRAUD_HOME/dagster`, so that it outlives `dagster dev`."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Nothing to configure: `FRAUD_HOME` says it all."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> "HomeComputeLogs":
+        """The logs of the current `FRAUD_HOME`."""
+        return cls(base_dir=str(home_from_environment() / "dagster" / "compute_logs"), inst_data=inst_data)
+
+
+def open_instance() -> DagsterInstance:
+    """The instance `dagster dev` shows from here: `DAGSTER_HOME` where it is set, else the one below `FRAUD_HOME`."""
+    if os.environ.get("DAGSTER_HOME"):
+        return DagsterInstance.get()
+    home = dagster_home()
+    home.mkdir(parents=True, exist_ok=True)
+    here = {"module": __name__, "config": {}}
+    overrides = {
+        "storage": {"custom": {**here, "class": HomeStorage.__name__}},
+        "compute_logs": {**here, "class": HomeComputeLogs.__name__},
+        "telemetry": {"enabled": False},
+    }
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))

@@ -1,0 +1,36 @@
+"""The two clocks of the platform as jobs: the daily chain and the retraining chain, plus the ranges they cover.
+
+When they run belongs to schedules and sensors.
+"""
+
+import dagster as dg
+
+from fraud_platform.defs.partitions import DAYS
+
+DAILY_ASSETS = (
+    "raw_transactions",
+    "confirmed_labels",
+    "features",
+    "daily_predictions",
+    "drift_report",
+    "realised_performance",
+)
+RETRAINING_ASSETS = ("splits", "trained_model", "validation_metrics", "model_release")
+
+# Why a run was started; `model_release` and the model version carry it on.
+TRIGGER_TAG = "fraud/trigger"
+CAUSE_TAG = "fraud/cause"
+
+daily = dg.define_asset_job(
+    name="daily",
+    selection=dg.AssetSelection.assets(*DAILY_ASSETS),
+    partitions_def=DAYS,
+    description="One day from landing zone to decisions: ingest, score with that day's champion, watch for drift.",
+)
+
+retraining = dg.define_asset_job(
+    name="retraining",
+    selection=dg.AssetSelection.assets(*RETRAINING_ASSETS),
+    partitions_def=DAYS,
+    description="A new model as of one day: split, search, evaluate once on the test split, release or refuse.",
+)

@@ -1,0 +1,112 @@
+"""What assets, checks and sensors are handed: the platform's places and rules, and the experiment tracker.
+
+The graph is the same everywhere; only what these resources point at differs.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from fraud_platform.registry.registry import CHAMPION
+from fraud_platform.settings import Settings, load_settings
+from fraud_platform.storage import DayStore
+
+if TYPE_CHECKING:
+    from fraud_platform.ingestion.landing import LandingZone
+    from fraud_platform.registry.mlflow_tracker import MlflowTracker
+    from fraud_platform.registry.registry import ModelRegistry, ModelVersion
+    from fraud_platform.training.bundle import ModelBundle
+
+EXPERIMENT = "fraud_detector"
+
+
+class Platform(dg.ConfigurableResource):
+    """The landing zone, the day store, the model registry and the settings in force."""
+
+    landing_url: str
+    storage_url: str
+    tracking_url: str
+    artifact_url: str | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Limits, windows and seeds in force."""
+        return load_settings()
+
+    @cached_property
+    def landing(self) -> "LandingZone":
+        """Where upstream systems put files."""
+        from fraud_platform.ingestion.landing import LandingZone
+
+        return LandingZone.at(self.landing_url)
+
+    @cached_property
+    def store(self) -> DayStore:
+        """Where assets are kept."""
+        return DayStore.at(self.storage_url)
+
+    @cached_property
+    def registry(self) -> "ModelRegistry":
+        """Where released models are kept."""
+        from fraud_platform.registry.mlflow_registry import MlflowRegistry
+
+        return MlflowRegistry(self.tracking_url, artifact_url=self.artifact_url)
+
+    @cached_property
+    def project_root(self) -> Path:
+        """The checkout or installation whose code runs: where `uv.lock` and git history are looked for."""
+        return Path(__file__).resolve().parents[2]
+
+    def footers(self, asset: str, days: Iterable[date]) -> dict[date, dict[str, str]]:
+        """What is known of the stored tables of `days` without reading their rows."""
+        return {day: self.store.read_table_metadata(asset, day) for day in days}
+
+    def test_readings(self, day: date) -> list[dict[str, str]]:
+        """Every reading of the test split of `day` that has been recorded."""
+        if not self.store.exists("validation_metrics", day, "json"):
+            return []
+        return self.store.read_json("validation_metrics", day)["test_readings"]
+
+    def champion_beside(self, digest: str) -> "tuple[ModelVersion, ModelBundle] | None":
+        """The current champion and its bundle, unless there is none or it is the candidate `digest` itself."""
+        champions = [version for version in self.registry.versions() if CHAMPION in version.aliases]
+        if not champions or champions[0].digest == digest:
+            return None
+        return champions[0], self.registry.load(champions[0])
+
+
+class ExperimentTracking(dg.ConfigurableResource):
+    """One MLflow run per Dagster run, through dagster-mlflow, that never stays open."""
+
+    tracking_url: str
+    artifact_url: str | None = None
+
+    @contextmanager
+    def run(self, context: dg.AssetExecutionContext) -> Iterator["MlflowTracker"]:
+        """The tracker of this Dagster run's MLflow run, which ends with the block: finished, or failed on an error."""
+        # dagster-mlflow imports MLflow, which takes seconds: only runs that train pay for it.
+        from dagster_mlflow.resources import MlFlow
+
+        from fraud_platform.registry.mlflow_tracker import MlflowTracker, prepare_experiment
+
+        prepare_experiment(self.tracking_url, EXPERIMENT, artifact_url=self.artifact_url)
+        run = MlFlow(
+            SimpleNamespace(
+                log=context.log,
+                dagster_run=context.run,
+                run_id=context.run_id,
+                resource_config={"experiment_name": EXPERIMENT, "mlflow_tracking_uri": self.tracking_url},
+            )
+        )
+        try:
+            yield MlflowTracker(self.tracking_url, run_id=run.active_run().info.run_id)
+        except BaseException:
+            run.end_run(status="FAILED")
+            raise
+        run.end_run(status="FINISHED")

@@ -1,0 +1,154 @@
+"""What happens without a clock: files arrive, drift or performance asks for a new model, a run fails.
+
+Sensors read the event log and file listings, never data. They keep no secret state: what was already asked for is read
+from the run history, so a restarted daemon, a lost cursor or a second instance asks for nothing twice.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import dagster as dg
+
+from fraud_platform.defs.checks import DRIFT_CHECK
+from fraud_platform.defs.history import (
+    latest_evaluations,
+    latest_materialisation_metadata,
+    latest_materialised_day,
+    retrainings,
+)
+from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG, daily, retraining
+from fraud_platform.defs.partitions import DAYS
+from fraud_platform.defs.resources import Platform
+
+# A tick has a minute; more days than this wait for the next one.
+DAYS_PER_TICK = 20
+
+
+@dg.sensor(
+    job=daily,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Runs the daily chain for every day whose landed files are new or have changed.",
+)
+def landing_sensor(
+    context: dg.SensorEvaluationContext, platform: Platform
+) -> Iterator[dg.RunRequest] | dg.SensorResult | dg.SkipReason:
+    """Compares each landed day's listing with the one that was ingested; the cursor only remembers the comparison."""
+    seen: dict[str, str] = json.loads(context.cursor or "{}")
+    calendar = set(DAYS.get_partition_keys())
+    requests = []
+    for day in platform.landing.days():
+        key = day.isoformat()
+        if key not in calendar or len(requests) == DAYS_PER_TICK:
+            continue
+        fingerprint = platform.landing.fingerprint(day)
+        if seen.get(key) == fingerprint:
+            continue
+        ingested = latest_materialisation_metadata(context.instance, "raw_transactions", day)
+        if ingested.get("landing_fingerprint") != fingerprint:
+            tags = {TRIGGER_TAG: "landing", CAUSE_TAG: "new files" if not ingested else "changed files"}
+            requests.append(dg.RunRequest(run_key=f"{key}-{fingerprint}", partition_key=key, tags=tags))
+        seen[key] = fingerprint
+    if not requests:
+        return dg.SensorResult(skip_reason="no new or changed files", cursor=json.dumps(seen))
+    return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen))
+
+
+@dg.sensor(
+    job=retraining,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a new model when the drift check of the latest day fails: once per cause, with a cool-down.",
+)
+def retrain_on_drift_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.RunRequest | dg.SkipReason:
+    """Requests `retraining` for the latest day when the newest drift verdict is a failure nobody has answered yet."""
+    evaluations = latest_evaluations(context.instance, DRIFT_CHECK)
+    if not evaluations:
+        return dg.SkipReason("no drift verdict yet")
+    day, evaluation = max(evaluations.items())
+    if evaluation.passed:
+        return dg.SkipReason(f"the drift check of {day} passed")
+    return _retraining_request(
+        context,
+        trigger="drift",
+        day=day,
+        cause=str(evaluation.metadata["verdict"].value),
+        cooldown_days=platform.settings.drift_cooldown_days,
+    )
+
+
+@dg.sensor(
+    job=retraining,
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a new model when realised F1 stays below its limit for two consecutive weeks.",
+)
+def retrain_on_performance_sensor(
+    context: dg.SensorEvaluationContext, platform: Platform
+) -> dg.RunRequest | dg.SkipReason:
+    """Requests `retraining` when each of the two latest weeks, pooled, has an F1 below the limit."""
+    from fraud_platform.monitoring.performance import OutcomeCounts, persistent_shortfall
+
+    latest = latest_materialised_day(context.instance, "realised_performance")
+    if latest is None:
+        return dg.SkipReason("no realised performance yet")
+    counts = {}
+    for back in range(platform.settings.performance_window_days):
+        day = latest - timedelta(days=back)
+        metadata = latest_materialisation_metadata(context.instance, "realised_performance", day)
+        if "true_positives" in metadata:
+            counts[day] = OutcomeCounts(
+                true_positives=int(metadata["true_positives"]),
+                false_positives=int(metadata["false_positives"]),
+                false_negatives=int(metadata["false_negatives"]),
+            )
+    shortfall = persistent_shortfall(
+        counts,
+        last_day=latest,
+        window_days=platform.settings.performance_window_days,
+        f1_limit=platform.settings.performance_f1_limit,
+    )
+    if not shortfall.is_persistent:
+        return dg.SkipReason(shortfall.sentence)
+    return _retraining_request(
+        context,
+        trigger="performance",
+        day=latest,
+        cause=shortfall.sentence,
+        cooldown_days=platform.settings.performance_window_days,
+    )
+
+
+@dg.run_failure_sensor(
+    name="run_failure_sensor",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Says in one line which run failed, for which day, and why.",
+)
+def run_failure_sensor(context: dg.RunFailureSensorContext) -> None:
+    """Logs every failed run of this code location where operators look: the daemon's log and the sensor's tick."""
+    run = context.dagster_run
+    causes = [
+        event.event_specific_data.error_display_string.strip().splitlines()[0]
+        for event in context.get_step_failure_events()
+        if event.event_specific_data
+    ]
+    cause = "; ".join(causes) or context.failure_event.message
+    context.log.error(f"{run.job_name} of {run.tags.get('dagster/partition', 'no day')} failed ({run.run_id}): {cause}")
+
+
+def _retraining_request(
+    context: dg.SensorEvaluationContext, *, trigger: str, day: date, cause: str, cooldown_days: int
+) -> dg.RunRequest | dg.SkipReason:
+    """A request for the latest day with features, unless this trigger had one within the cool-down before `day`."""
+    latest = latest_materialised_day(context.instance, "features") or day
+    answered = [asked for asked in retrainings(context.instance, trigger) if (day - asked).days < cooldown_days]
+    if answered:
+        return dg.SkipReason(
+            f"retraining as of {max(answered)} already answers it; the next may follow {cooldown_days} days later"
+        )
+    return dg.RunRequest(
+        run_key=f"{trigger}-{day}",
+        partition_key=latest.isoformat(),
+        tags={TRIGGER_TAG: trigger, CAUSE_TAG: cause},
+    )

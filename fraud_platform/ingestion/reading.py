@@ -1,0 +1,257 @@
+"""Landed files become columns: CSV, gzipped CSV and Parquet, parsed in one pass over exactly the bytes that are hashed.
+
+Rules about rows, and what the columns are for, do not belong here.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from upath import UPath
+
+from fraud_platform.errors import DataError
+from fraud_platform.governance.pan_guard import mask_card_numbers
+from fraud_platform.ingestion.fields import MISSING_TEXTS, WrongTypeError, read_identifiers, read_numbers
+from fraud_platform.ingestion.landing import LandedFile
+from fraud_platform.ingestion.schema import ID_COLUMN
+from fraud_platform.ingestion.source import LandedSource, PlainText
+
+# CSV is parsed a block at a time, so only the numbers of a day are ever held, not its text. The parser reads up to 32
+# blocks ahead. No row may be longer than one.
+_BLOCK_BYTES = 2**18
+# How often a file that changes under the reader is read again before we give up.
+_ATTEMPTS = 3
+_ROWS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class LandedTable:
+    """The fields of one landed file, in its row order, not yet judged.
+
+    Attributes:
+        file: what was read.
+        label: where it lies, safe to show.
+        row_count: data rows in the file.
+        numbers: float64 [row_count] per numeric column; NaN where a field is missing or holds a card number as text.
+        identifiers: `transaction_id` as Arrow strings, null where missing; None if the file has no such column.
+        card_number_rows: per column, the positions of the text fields that hold a card number.
+    """
+
+    file: LandedFile
+    label: str
+    row_count: int
+    numbers: dict[str, np.ndarray]
+    identifiers: pa.StringArray | None
+    card_number_rows: dict[str, np.ndarray]
+
+
+def read_landed_table(path: UPath, *, required: Sequence[str], optional: Sequence[str] = ()) -> LandedTable:
+    """The columns of the landed file at `path`, which must have all of `required` and no others than `optional`.
+
+    Raises:
+        DataError: the file is missing, keeps changing, cannot be parsed, has other columns or fields that are no
+            number; the message names file, column and first data rows (1-based), and never a field's content.
+        OSError: the storage failed; trying again may help.
+    """
+    label = mask_card_numbers(str(path))
+    for _ in range(_ATTEMPTS):
+        try:
+            with LandedSource(path) as source:
+                try:
+                    table = _read(source, required, optional)
+                except (DataError, OSError):
+                    # A file caught halfway through a change is not a damaged file.
+                    if source.has_changed():
+                        continue
+                    raise
+                if not source.has_changed():
+                    return table
+        except FileNotFoundError:
+            raise DataError(f"{label} is gone since it was listed; land it again") from None
+    raise DataError(f"{label} keeps changing while it is read; land it under a hidden name, then rename it")
+
+
+class _GrowingColumn:
+    """A float64 column of unknown length in one piece of memory.
+
+    Pieces kept aside and joined at the end would hold the day twice. Resizing lets the allocator move pages instead
+    of copying numbers, so capacity can grow in small steps.
+    """
+
+    def __init__(self) -> None:
+        self._memory = np.empty(4096)
+        self._length = 0
+
+    def extend(self, values: np.ndarray) -> None:
+        end = self._length + len(values)
+        if end > len(self._memory):
+            # Nobody else holds the memory yet: `values` is only asked for at the end.
+            self._memory.resize(max(end, len(self._memory) * 9 // 8), refcheck=False)
+        self._memory[self._length : end] = values
+        self._length = end
+
+    @property
+    def values(self) -> np.ndarray:
+        return self._memory[: self._length]
+
+
+@dataclass
+class _Columns:
+    """Gathers the fields of a file batch by batch and remembers which of them are bad."""
+
+    label: str
+    numbers: dict[str, _GrowingColumn] = field(default_factory=dict)
+    identifiers: list[pa.StringArray] = field(default_factory=list)
+    card_number_rows: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    unreadable_rows: dict[str, list[np.ndarray]] = field(default_factory=dict)
+
+    def add(self, name: str, column: pa.Array, first_row: int) -> None:
+        """Takes the next fields of column `name`; `first_row` is the position of the first of them in the file."""
+        try:
+            fields = read_identifiers(column) if name == ID_COLUMN else read_numbers(column)
+        except WrongTypeError as error:
+            expected = "text" if name == ID_COLUMN else "numbers"
+            raise DataError(f"{self.label}: column {name} is of type {error}, expected {expected}") from None
+        if name == ID_COLUMN:
+            self.identifiers.append(fields.values)
+        else:
+            self.numbers.setdefault(name, _GrowingColumn()).extend(fields.values)
+        if len(fields.card_number_rows):
+            self.card_number_rows.setdefault(name, []).append(fields.card_number_rows + first_row)
+        if len(fields.unreadable_rows):
+            self.unreadable_rows.setdefault(name, []).append(fields.unreadable_rows + first_row)
+
+    def table(self, file: LandedFile, row_count: int) -> LandedTable:
+        """What was gathered, unless a field could not be read."""
+        if self.unreadable_rows:
+            raise DataError(f"{self.label}: {self._unreadable()}; mend the file and land it again")
+        numbers = {name: column.values for name, column in self.numbers.items()}
+        identifiers = pa.concat_arrays(self.identifiers) if self.identifiers else None
+        cards = {name: np.concatenate(rows) for name, rows in self.card_number_rows.items()}
+        return LandedTable(file, self.label, row_count, numbers, identifiers, cards)
+
+    def _unreadable(self) -> str:
+        name, pieces = next(iter(self.unreadable_rows.items()))
+        problem = "no clean UTF-8 text" if name == ID_COLUMN else "no number"
+        others = len(self.unreadable_rows) - 1
+        more = f", and so do {others} more columns" if others else ""
+        return f"column {name} holds {problem} in {describe_rows(np.concatenate(pieces) + 1)}{more}"
+
+
+def describe_rows(numbers: np.ndarray) -> str:
+    """The first few of 1-based row numbers, for a message."""
+    shown = ", ".join(str(number) for number in numbers[:_ROWS_SHOWN])
+    rest = f" and {len(numbers) - _ROWS_SHOWN} more" if len(numbers) > _ROWS_SHOWN else ""
+    return f"data row{'s' if len(numbers) > 1 else ''} {shown}{rest}"
+
+
+def _read(source: LandedSource, required: Sequence[str], optional: Sequence[str]) -> LandedTable:
+    columns = _Columns(source.label)
+    is_parquet = source.path.name.lower().endswith(".parquet")
+    read_format = _read_parquet if is_parquet else _read_csv
+    row_count = read_format(source, columns, required, optional)
+    return columns.table(source.finish(), row_count)
+
+
+def _read_csv(source: LandedSource, columns: _Columns, required: Sequence[str], optional: Sequence[str]) -> int:
+    from pyarrow import csv
+
+    ragged: list[int] = []
+
+    def note_ragged(row: csv.InvalidRow) -> str:
+        # The parser counts the header as row 1.
+        ragged.append(row.number - 1)
+        return "skip"
+
+    text = PlainText(source)
+    row_count = 0
+    try:
+        reader = csv.open_csv(
+            pa.PythonFile(text, "r"),
+            # One thread: only then does the parser know row numbers, and the casts below cost more than it does.
+            csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+            csv.ParseOptions(invalid_row_handler=note_ragged),
+            # As text first: one bad field must not fail the file, and the casts know which it was.
+            csv.ConvertOptions(
+                column_types={name: pa.string() for name in (*required, *optional)},
+                check_utf8=False,
+                strings_can_be_null=True,
+                null_values=list(MISSING_TEXTS),
+            ),
+        )
+        _check_header(source.label, reader.schema.names, required, optional)
+        for name in reader.schema.names:
+            # A file without rows has no batches, but its columns exist all the same.
+            columns.add(name, pa.array([], pa.string()), 0)
+        for batch in reader:
+            for name, column in zip(reader.schema.names, batch.columns, strict=True):
+                columns.add(name, column, row_count)
+            row_count += batch.num_rows
+    except UnicodeDecodeError:
+        raise DataError(f"{source.label} is not UTF-8 text; land it as UTF-8") from None
+    except (pa.ArrowInvalid, pa.ArrowMemoryError) as error:
+        # The parser's own message quotes the row, which may hold anything.
+        raise DataError(f"{source.label} {_csv_problem(str(error), text, row_count)}") from None
+    if ragged:
+        rows = describe_rows(np.array(ragged))
+        expected = len(reader.schema.names)
+        raise DataError(f"{source.label}: other than {expected} fields in {rows}; mend the file and land it again")
+    return row_count
+
+
+def _csv_problem(error: str, text: PlainText, row_count: int) -> str:
+    if text.is_empty:
+        return "is empty; land it with at least a header row"
+    if "straddl" in error:
+        return f"has an unclosed quote or a row over {_BLOCK_BYTES} bytes after data row {row_count}; mend the file"
+    return f"cannot be parsed as CSV after data row {row_count}; mend the file and land it again"
+
+
+def _read_parquet(source: LandedSource, columns: _Columns, required: Sequence[str], optional: Sequence[str]) -> int:
+    from pyarrow import parquet
+
+    data = source.read()
+    if not data:
+        raise DataError(f"{source.label} is empty; land it again")
+    try:
+        file = parquet.ParquetFile(pa.BufferReader(data))
+        names = file.schema_arrow.names
+        _check_header(source.label, names, required, optional)
+        for name in names:
+            # One column at a time: the decoded table never stands beside its own copy.
+            first_row = 0
+            for chunk in _chunks(file, name):
+                columns.add(name, chunk, first_row)
+                first_row += len(chunk)
+        return file.metadata.num_rows
+    except (pa.ArrowException, OSError, ValueError):
+        # The bytes are in memory: no storage can have failed here.
+        raise DataError(f"{source.label} is not a readable Parquet file; land it again") from None
+
+
+def _chunks(file: "object", name: str) -> Iterator[pa.Array]:
+    column = file.read(columns=[name]).column(0)  # type: ignore[attr-defined]
+    yield from column.chunks or [pa.array([], column.type)]
+
+
+def _check_header(label: str, names: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> None:
+    """Refuses a file whose columns are not those expected, in whatever order."""
+    missing = [name for name in required if name not in names]
+    unexpected = [name for name in dict.fromkeys(names) if name not in required and name not in optional]
+    repeated = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
+    problems = [
+        f"{what} {_listed(found)}"
+        for what, found in (("lacks", missing), ("does not expect", unexpected), ("repeats", repeated))
+        if found
+    ]
+    if problems:
+        hint = "the first row must name the columns" if len(missing) == len(required) else "mend the file"
+        raise DataError(f"{label}: the header {', '.join(problems)}; {hint} and land it again")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(mask_card_numbers(name[:40])) for name in names[:_ROWS_SHOWN])
+    return f"column{'s' if len(names) > 1 else ''} {shown}" + (
+        f" and {len(names) - _ROWS_SHOWN} more" if len(names) > _ROWS_SHOWN else ""
+    )

@@ -1,0 +1,123 @@
+"""The model card: what a model is, learnt from, reaches and must not be used for, on one Markdown page.
+
+Deciding about the model does not belong here; the card repeats what was decided elsewhere.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fraud_platform.registry.release import GateResult
+from fraud_platform.training.evaluation import Evaluation, Interval
+
+_FIGURES = ("average_precision", "f1", "precision", "recall", "precision_at_k", "roc_auc", "brier")
+
+_ORIGINS = {
+    "landed": "transactions landed by upstream systems",
+    "replayed": "a public file, replayed over calendar days",
+    "simulated": "**simulated transactions: figures below say nothing about real fraud**",
+}
+
+_LIMITS = (
+    "Made to rank card transactions of one day for human review, not to refuse a customer without one.",
+    "`V1` to `V28` are anonymised components: reasons name them, nobody can say what they mean in the business.",
+    "It knows no card holder, merchant or country, so it cannot be examined for unequal treatment of groups.",
+    "Fraud changes: figures hold for data like that it learnt from. `drift_report` says when that ends.",
+)
+
+
+def model_card(
+    *,
+    name: str,
+    algorithm: str,
+    provenance: Mapping[str, Any],
+    evaluation: Evaluation,
+    gates: Sequence[GateResult],
+    threshold: Mapping[str, Any],
+    origin: str,
+) -> str:
+    """The card as Markdown, some 3,000 characters, fit for a description in MLflow.
+
+    Args:
+        name: what the model is called, such as "fraud_detector".
+        algorithm: the candidate family.
+        provenance: of the bundle; what of it is a number, a text or a date is shown.
+        evaluation: on the test split.
+        gates: every gate's answer.
+        threshold: the decision threshold as a document, `value` and `policy` among it.
+        origin: where its training rows came from: landed, replayed or simulated.
+    """
+    facts = {
+        key: entry
+        for key, entry in sorted(provenance.items())
+        if isinstance(entry, str | int | float) and not isinstance(entry, bool) and key != "origin"
+    }
+    share = evaluation.fraud_count / evaluation.row_count if evaluation.row_count else math.nan
+    return "\n".join(
+        (
+            f"# {name}: {_words(algorithm)}",
+            "",
+            f"Finds fraud in daily batches of card transactions. Trained on {_ORIGINS.get(origin, origin)}.",
+            "",
+            "## Where it comes from",
+            "",
+            *_table(("fact", "value"), [(_words(key), _text(entry)) for key, entry in facts.items()]),
+            "",
+            "## What it reaches",
+            "",
+            f"On the test split, which nothing was chosen on: {evaluation.row_count:,} transactions, "
+            f"{evaluation.fraud_count:,} frauds ({share:.3%}). Intervals hold {evaluation.confidence:.0%} of the time.",
+            "",
+            *_table(
+                ("figure", "value", "interval"),
+                [(_figure_name(figure, evaluation), *_interval(getattr(evaluation, figure))) for figure in _FIGURES],
+            ),
+            "",
+            f"A transaction is alerted from probability {float(threshold['value']):.4f} on "
+            f"({_words(str(threshold.get('policy', 'given')))}, chosen on the validation split). "
+            + ", ".join(f"{_words(key)} {count:,}" for key, count in evaluation.confusion.items())
+            + ".",
+            "",
+            "## Acceptance gates",
+            "",
+            *_table(
+                ("gate", "value", "limit", "verdict"),
+                [
+                    (_words(gate.name), _number(gate.value), _number(gate.limit), "pass" if gate.is_passed else "FAIL")
+                    for gate in gates
+                ],
+            ),
+            "",
+            "## Limits",
+            "",
+            *(f"- {limit}" for limit in _LIMITS),
+            "",
+        )
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = (header, ("---",) * len(header), *rows)
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _figure_name(figure: str, evaluation: Evaluation) -> str:
+    return f"precision among the top {evaluation.k}" if figure == "precision_at_k" else _words(figure)
+
+
+def _interval(interval: Interval) -> tuple[str, str]:
+    return _number(interval.value), f"{_number(interval.low)} to {_number(interval.high)}"
+
+
+def _number(figure: float) -> str:
+    return f"{figure:.3f}" if math.isfinite(figure) else "not defined"
+
+
+def _text(entry: str | float) -> str:
+    text = f"{entry:,.4g}" if isinstance(entry, float) else f"{entry:,}" if isinstance(entry, int) else entry
+    # A line break or a bar would end the table's cell.
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _words(name: str) -> str:
+    return {"f1": "F1", "roc_auc": "ROC AUC", "brier": "Brier score"}.get(name, name.replace("_", " "))

@@ -1,0 +1,206 @@
+"""The registry's rules over any store of numbered records with tags and aliases.
+
+What every store shares is here once, so that the double in memory and MLflow cannot disagree. How a record is kept
+does not belong here (`record_store`), nor what its tags say (`registry_snapshot`).
+"""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from upath import UPath
+
+from fraud_platform.errors import ModelError, RegistryError
+from fraud_platform.registry.champion_history import Promotion, format_history, latest, next_decision_time, settled
+from fraud_platform.registry.record_store import Record, RecordStore
+from fraud_platform.registry.registry import (
+    CHALLENGER,
+    CHAMPION,
+    PREVIOUS,
+    STAGES,
+    ModelVersion,
+    Stage,
+    next_semantic_version,
+)
+from fraud_platform.registry.registry_snapshot import Snapshot
+from fraud_platform.storage import sha256, write_atomically
+
+if TYPE_CHECKING:
+    from fraud_platform.training.bundle import ModelBundle
+
+# Champion, challenger and the two before them: what a day's scoring and a comparison need at once.
+_REMEMBERED_BUNDLES = 4
+
+
+class RecordRegistry:
+    """A `ModelRegistry` over a `RecordStore`.
+
+    Args:
+        store: where records live.
+        cache: folder for bundles read from afar, by digest; None reads them from the store every time.
+    """
+
+    def __init__(self, store: RecordStore, *, cache: Path | None = None) -> None:
+        self._store = store
+        self._cache = cache
+        self._bundles: dict[str, ModelBundle] = {}
+
+    def register(
+        self,
+        bundle_bytes: bytes,
+        *,
+        digest: str,
+        as_of: date,
+        algorithm: str,
+        feature_schema_version: int,
+        origin: str,
+        cause: str,
+        run_id: str | None,
+        created_at: datetime,
+        description: str,
+    ) -> ModelVersion:
+        """See `ModelRegistry.register`."""
+        if sha256(bundle_bytes) != digest:
+            raise ModelError(f"the bundle to register has digest {sha256(bundle_bytes)}, not {digest}; build it again")
+        existing = self.versions()
+        for version in existing:
+            if version.digest == digest:
+                return version
+        tags = {
+            "stage": "None",
+            "semver": next_semantic_version(existing, feature_schema_version),
+            "bundle_sha256": digest,
+            "as_of": as_of.isoformat(),
+            "created_at": created_at.astimezone(UTC).isoformat(),
+            "algorithm": algorithm,
+            "feature_schema_version": str(feature_schema_version),
+            "origin": origin,
+            "cause": cause,
+        }
+        return self.find(self._store.create(bundle_bytes, tags=tags, run_id=run_id, description=description))
+
+    def versions(self) -> list[ModelVersion]:
+        """See `ModelRegistry.versions`."""
+        return self._snapshot().versions()
+
+    def find(self, reference: str) -> ModelVersion:
+        """See `ModelRegistry.find`."""
+        return self._snapshot().find(reference)
+
+    def champion_as_of(self, day: date) -> ModelVersion | None:
+        """See `ModelRegistry.champion_as_of`."""
+        return self._snapshot().champion_on(day)
+
+    def first_champion(self) -> ModelVersion | None:
+        """See `ModelRegistry.first_champion`."""
+        return self._snapshot().first_champion()
+
+    def read_bytes(self, version: ModelVersion | str) -> bytes:
+        """See `ModelRegistry.read_bytes`."""
+        wanted = version if isinstance(version, ModelVersion) else self.find(version)
+        cached = self._cache and self._cache / f"{wanted.digest.removeprefix('sha256:')}.zip"
+        if cached and cached.is_file() and sha256(data := cached.read_bytes()) == wanted.digest:
+            return data
+        data = self._store.read(Record(wanted.version, wanted.run_id, {"bundle_sha256": wanted.digest}))
+        if sha256(data) != wanted.digest:
+            raise ModelError(
+                f"the bundle of version {wanted.version} has digest {sha256(data)}, registered was {wanted.digest}; "
+                "somebody changed it: do not use it, promote another version"
+            )
+        if cached:
+            write_atomically(UPath(cached), data)
+        return data
+
+    def load(self, version: ModelVersion | str) -> "ModelBundle":
+        """See `ModelRegistry.load`."""
+        from fraud_platform.training.bundle import ModelBundle
+
+        wanted = version if isinstance(version, ModelVersion) else self.find(version)
+        bundle = self._bundles.pop(wanted.digest, None)
+        if bundle is None:
+            bundle = ModelBundle.from_bytes(self.read_bytes(wanted), expected_digest=wanted.digest)
+        self._bundles[wanted.digest] = bundle
+        while len(self._bundles) > _REMEMBERED_BUNDLES:
+            self._bundles.pop(next(iter(self._bundles)))
+        return bundle
+
+    def promote(self, version: ModelVersion | str, *, day: date, reason: str, promoted_at: datetime) -> ModelVersion:
+        """See `ModelRegistry.promote`.
+
+        The champion alias is the commit point: before it moves, readers see nothing of the promotion; once it has,
+        they see all of it. What comes after is for people who look at tags.
+        """
+        snapshot = self._snapshot()
+        wanted = snapshot.find(version)
+        if wanted.rejection is not None:
+            raise RegistryError(
+                f"version {wanted.version} was rejected ({wanted.rejection}); move it to Staging first to overrule that"
+            )
+        for record, entries in snapshot.history():
+            # An entry that an interrupted promotion left must not turn into history when the alias moves on.
+            self._write(record, "champion_from", format_history(settled(entries, snapshot.champion)))
+        snapshot = self._snapshot()
+        promotions, record = snapshot.promotions(), snapshot.records[wanted.version]
+        last = latest(promotions)
+        is_done = last and snapshot.champion == last.version == wanted.version and last.day <= day
+        if not is_done:
+            own = tuple(entry for entry in promotions if entry.version == wanted.version)
+            announced = Promotion(wanted.version, day, next_decision_time(promotions, promoted_at), is_pending=True)
+            self._store.set_tag(wanted.version, "champion_from", format_history((*own, announced)))
+            if snapshot.champion is not None and snapshot.champion != wanted.version:
+                self._store.set_alias(PREVIOUS, snapshot.champion)
+            self._store.set_alias(CHAMPION, wanted.version)
+            confirmed = settled((*own, announced), wanted.version)
+            self._store.set_tag(wanted.version, "champion_from", format_history(confirmed))
+        self._write(record, "promotion_reason", reason)
+        self._write(record, "stage", "Production")
+        for other in snapshot.records.values():
+            if other.version != wanted.version and other.tags.get("stage") == "Production":
+                self._write(other, "stage", "Archived")
+        aliases = self._store.aliases()
+        for alias in (CHALLENGER, PREVIOUS):
+            if aliases.get(alias) == wanted.version:
+                self._store.delete_alias(alias)
+        return self.find(wanted.version)
+
+    def set_stage(self, version: ModelVersion | str, stage: Stage, *, reason: str) -> ModelVersion:
+        """See `ModelRegistry.set_stage`."""
+        if stage not in STAGES or stage == "Production":
+            raise RegistryError(f"stage {stage!r} cannot be set; use None, Staging or Archived, or promote the version")
+        snapshot = self._snapshot()
+        record = self._demotable(snapshot, version)
+        challenger = snapshot.aliases.get(CHALLENGER)
+        self._write(record, "stage_reason", reason)
+        if stage == "Staging":
+            self._write(record, "rejection_reason", None)
+            if challenger and challenger in snapshot.records and challenger not in (record.version, snapshot.champion):
+                self._write(snapshot.records[challenger], "stage", "Archived")
+            self._store.set_alias(CHALLENGER, record.version)
+        elif challenger == record.version:
+            self._store.delete_alias(CHALLENGER)
+        self._write(record, "stage", stage)
+        return self.find(record.version)
+
+    def mark_rejected(self, version: ModelVersion | str, reason: str) -> ModelVersion:
+        """See `ModelRegistry.mark_rejected`."""
+        record = self._demotable(self._snapshot(), version)
+        self._write(record, "rejection_reason", reason)
+        return self.set_stage(record.version, "Archived", reason=reason)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot.of(self._store)
+
+    def _demotable(self, snapshot: Snapshot, reference: ModelVersion | str) -> Record:
+        wanted = snapshot.find(reference)
+        if CHAMPION in wanted.aliases:
+            raise RegistryError(f"version {wanted.version} is the champion; promote another version first")
+        return snapshot.records[wanted.version]
+
+    def _write(self, record: Record, name: str, text: str | None) -> None:
+        """Writes a tag where it differs; None or an empty text removes it."""
+        if (record.tags.get(name) or None) == (text or None):
+            return
+        if text:
+            self._store.set_tag(record.version, name, text)
+        else:
+            self._store.delete_tag(record.version, name)

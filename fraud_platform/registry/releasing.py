@@ -1,0 +1,151 @@
+"""Carries a release out: registers the candidate, decides, moves the alias, and writes down what happened.
+
+The rules of the decision belong to `release`, the figures to `validation`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from fraud_platform.errors import ModelError
+from fraud_platform.registry.model_card import model_card
+from fraud_platform.registry.registry import CHAMPION, MODEL_NAME, ModelRegistry, ModelVersion
+from fraud_platform.registry.release import ChampionComparison, GateResult, ReleaseDecision, decide_release
+from fraud_platform.training.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from fraud_platform.training.bundle import ModelBundle
+
+RELEASE_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Release:
+    """What became of a candidate.
+
+    Attributes:
+        version: as it stands in the registry now.
+        decision: released, rejected or kept, with the reasons.
+        trigger: what asked for the training: schedule, drift, performance or manual.
+        cause: the same in a sentence.
+        champion: semantic version of the champion after the decision; None without one.
+        decided_at: when, UTC.
+        model_card: Markdown.
+    """
+
+    version: ModelVersion
+    decision: ReleaseDecision
+    trigger: str
+    cause: str
+    champion: str | None
+    decided_at: datetime
+    model_card: str
+
+    @property
+    def action(self) -> str:
+        """released, rejected or kept."""
+        return self.decision.action
+
+    @property
+    def reason(self) -> str:
+        """The deciding reason."""
+        return self.decision.reasons[0]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The release as a JSON document."""
+        return {
+            "schema_version": RELEASE_SCHEMA_VERSION,
+            **self.decision.as_dict(),
+            "trigger": self.trigger,
+            "cause": self.cause,
+            "decided_at": self.decided_at.isoformat(),
+            "champion": self.champion,
+            "model": {
+                "version": self.version.version,
+                "semver": self.version.semver,
+                "stage": self.version.stage,
+                "aliases": list(self.version.aliases),
+                "digest": self.version.digest,
+                "algorithm": self.version.algorithm,
+                "as_of": self.version.as_of.isoformat(),
+                "origin": self.version.origin,
+            },
+        }
+
+
+def release_candidate(
+    registry: ModelRegistry,
+    bundle: "ModelBundle",
+    validation: Mapping[str, Any],
+    *,
+    day: date,
+    trigger: str,
+    cause: str,
+    min_f1_improvement: float,
+    decided_at: datetime,
+    run_id: str | None,
+) -> Release:
+    """The candidate registered, judged, and made champion where it deserves it.
+
+    Done twice with the same bundle it decides the same and registers nothing new.
+
+    Args:
+        registry: where models live.
+        bundle: the candidate.
+        validation: the document `validation_metrics` stored for this very bundle.
+        day: the as-of day; a released model decides from this day on.
+        trigger: what asked for the training.
+        cause: the same in a sentence.
+        min_f1_improvement: what F1 must gain over the champion's.
+        decided_at: when, UTC.
+        run_id: the tracked training run; None where there is none.
+
+    Raises:
+        ModelError: `validation` speaks about another bundle.
+        RegistryError: the registry cannot be reached.
+    """
+    _require_same_bundle(bundle, validation)
+    gates = tuple(GateResult.from_dict(gate) for gate in validation["acceptance"]["gates"])
+    card = model_card(
+        name=MODEL_NAME,
+        algorithm=bundle.algorithm,
+        provenance=bundle.provenance,
+        evaluation=Evaluation.from_dict(validation["test"]),
+        gates=gates,
+        threshold=bundle.threshold.as_dict(),
+        origin=bundle.provenance["origin"],
+    )
+    version = registry.register(
+        bundle.to_bytes(),
+        digest=bundle.digest,
+        as_of=day,
+        algorithm=bundle.algorithm,
+        feature_schema_version=bundle.feature_schema_version,
+        origin=bundle.provenance["origin"],
+        cause=f"{trigger}: {cause}",
+        run_id=run_id,
+        created_at=decided_at,
+        description=card,
+    )
+    comparison = validation["comparison"]
+    decision = decide_release(
+        gates,
+        ChampionComparison.from_dict(comparison) if comparison else None,
+        trigger,
+        min_f1_improvement=min_f1_improvement,
+    )
+    if decision.action == "released":
+        version = registry.promote(version, day=day, reason=decision.reasons[0], promoted_at=decided_at)
+    elif CHAMPION not in version.aliases:
+        version = registry.mark_rejected(version, decision.reasons[0])
+    champion = next((each.semver for each in registry.versions() if CHAMPION in each.aliases), None)
+    return Release(version, decision, trigger, cause, champion, decided_at, card)
+
+
+def _require_same_bundle(bundle: "ModelBundle", validation: Mapping[str, Any]) -> None:
+    if validation["bundle_sha256"] != bundle.digest:
+        raise ModelError(
+            f"the validation of {validation['as_of']} speaks about bundle {validation['bundle_sha256'][:19]}, the "
+            f"trained model is {bundle.digest[:19]}; materialise validation_metrics again"
+        )

@@ -1,0 +1,55 @@
+"""Candidates and figures as Markdown tables, for the pages where people compare models.
+
+Computing figures does not belong here.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fraud_platform.training.evaluation import Evaluation, Interval
+
+_SHOWN = ("average_precision", "f1", "precision", "recall", "precision_at_k", "roc_auc", "brier")
+
+
+def candidates_markdown(candidates: Sequence[Mapping[str, Any]]) -> str:
+    """One row per candidate family: inner cross-validation, train and validation figures, and the parameters found."""
+    header = "| candidate | average precision (inner folds) | train | validation | F1 | parameters |"
+    rows = [
+        f"| {row['name']} | {_number(row['cv_average_precision'])} | {_number(row['train_average_precision'])} "
+        f"| {_interval(row['validation']['average_precision'])} | {_interval(row['validation']['f1'])} "
+        f"| {', '.join(f'{name}={_setting(setting)}' for name, setting in sorted(row['params'].items()))} |"
+        for row in candidates
+    ]
+    return "\n".join([header, "|---|--:|--:|---|---|---|", *rows])
+
+
+def evaluation_markdown(evaluation: Evaluation) -> str:
+    """One row per figure with its bounds, then the confusion counts."""
+    rows = [f"| {name.replace('_', ' ')} | {_interval(getattr(evaluation, name).as_dict())} |" for name in _SHOWN]
+    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in evaluation.confusion.items())
+    return "\n".join(
+        [
+            f"{evaluation.row_count:,} transactions, {evaluation.fraud_count:,} frauds; intervals at "
+            f"{evaluation.confidence:.0%}.",
+            "",
+            "| figure | value |",
+            "|---|---|",
+            *rows,
+            "",
+            counts,
+        ]
+    )
+
+
+def _interval(document: Mapping[str, float | None]) -> str:
+    interval = Interval.from_dict(document)
+    return f"{_number(interval.value)} ({_number(interval.low)} to {_number(interval.high)})"
+
+
+def _number(figure: float | None) -> str:
+    return "n/a" if figure is None or not math.isfinite(figure) else f"{figure:.3f}"
+
+
+def _setting(setting: Any) -> str:
+    return f"{setting:.4g}" if isinstance(setting, float) else str(setting)

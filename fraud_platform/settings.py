@@ -1,0 +1,163 @@
+"""Every `FRAUD_*` variable, typed, with its default, unit and meaning; the one place that reads the environment.
+
+What a room needs of these reaches it as an argument: no room reads settings by itself.
+"""
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from fraud_platform.errors import PlatformError
+
+PREFIX = "FRAUD_"
+SETTINGS_FILE = "settings.env"
+CANDIDATES = ("logistic_regression", "random_forest", "xgboost", "lightgbm")
+
+
+def home_from_environment() -> Path:
+    """`FRAUD_HOME`, absolute; the folder that holds everything local, `settings.env` included."""
+    return Path(os.environ.get(f"{PREFIX}HOME") or ".fraud").expanduser().absolute()
+
+
+def _thirty_days_ago() -> date:
+    return (datetime.now(UTC) - timedelta(days=30)).date()
+
+
+class Settings(BaseSettings):
+    """What the platform was told, from the environment, then `$FRAUD_HOME/settings.env`, then these defaults."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    home: Path = Field(default_factory=home_from_environment, description="where everything local lives")
+    landing: str = Field("", description="landing zone, folder or s3:// prefix; default $FRAUD_HOME/landing")
+    storage: str = Field("", description="assets, folder or s3:// prefix; default $FRAUD_HOME/storage")
+    start_date: date = Field(
+        default_factory=_thirty_days_ago,
+        description="first partition day (YYYY-MM-DD, UTC)",
+    )
+    seed: int = Field(42, ge=0, description="seed of every random choice")
+
+    max_quarantine_share: float = Field(
+        0.01, ge=0, le=1, description="share of a day's rows that may be quarantined before its check fails"
+    )
+
+    training_window_days: int = Field(180, ge=1, description="days a model learns from, the as-of day included")
+    split_strategy: Literal["stratified", "time_ordered"] = Field(
+        "stratified", description="how labelled transactions become train, validation and test"
+    )
+    split_gap_days: int = Field(0, ge=0, description="days left out between time-ordered splits")
+    candidates: tuple[str, ...] = Field(CANDIDATES, description="candidate families to train, as a JSON list")
+    search_trials: int = Field(6, ge=1, description="Optuna trials per candidate family, the starting point included")
+    search_seconds: float = Field(120.0, gt=0, description="time after which no further trial of a family starts")
+
+    min_f1: float = Field(0.75, ge=0, le=1, description="acceptance gate: F1 on the test split")
+    min_precision: float = Field(0.80, ge=0, le=1, description="acceptance gate: precision on the test split")
+    min_recall: float = Field(0.70, ge=0, le=1, description="acceptance gate: recall on the test split")
+    min_average_precision: float = Field(0.70, ge=0, le=1, description="acceptance gate: average precision, test split")
+    max_train_validation_gap: float = Field(
+        0.20, ge=0, le=1, description="acceptance gate: average precision may fall this much from train to validation"
+    )
+    min_f1_improvement: float = Field(0.02, ge=0, description="what a challenger's F1 must add to the champion's")
+
+    reasons_per_alert: int = Field(3, ge=1, le=32, description="how many reasons each alerted transaction carries")
+
+    drift_window_days: int = Field(7, ge=1, description="days of scored transactions compared with the baseline")
+    drift_baseline_days: int = Field(28, ge=1, description="last days of the training window that make the baseline")
+    drift_psi_limit: float = Field(0.25, gt=0, description="population stability index above which a feature drifted")
+    drift_feature_limit: int = Field(3, ge=1, description="drifted features at which the drift check fails")
+    drift_cooldown_days: int = Field(7, ge=1, description="days after a drift retraining before drift may ask again")
+    performance_f1_limit: float = Field(0.72, ge=0, le=1, description="realised F1 below which retraining is asked for")
+    performance_window_days: int = Field(14, ge=1, description="days over which realised performance is measured")
+
+    mlflow_tracking_uri: str = Field(
+        "",
+        validation_alias="MLFLOW_TRACKING_URI",
+        description="MLflow server or database; default SQLite in $FRAUD_HOME",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then what `demo` or `land` wrote to `$FRAUD_HOME/settings.env`."""
+        from pydantic_settings import DotEnvSettingsSource
+
+        written = DotEnvSettingsSource(settings_cls, env_file=home_from_environment() / SETTINGS_FILE)
+        return init_settings, env_settings, written
+
+    @cached_property
+    def landing_url(self) -> str:
+        """Where upstream systems put files."""
+        return self.landing or str(self.home / "landing")
+
+    @cached_property
+    def storage_url(self) -> str:
+        """Where assets live."""
+        return self.storage or str(self.home / "storage")
+
+    @cached_property
+    def tracking_url(self) -> str:
+        """Where MLflow keeps runs and registered models."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @cached_property
+    def artifact_url(self) -> str | None:
+        """Where MLflow keeps files when no server decides that; None leaves it to the server."""
+        return None if self.mlflow_tracking_uri else str(self.home / "mlflow-artifacts")
+
+
+def load_settings() -> Settings:
+    """The effective settings.
+
+    Raises:
+        PlatformError: a variable holds something that is not allowed; the message names it, its value and the rule.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = _variable_name(str(problem["loc"][0]))
+        raise PlatformError(f"{name}={problem['input']!r}: {problem['msg']}; set it right or unset it") from None
+
+
+def setting_sources() -> dict[str, str]:
+    """For every variable, where its effective value comes from: environment, settings.env or default."""
+    from dotenv import dotenv_values
+
+    written = dotenv_values(home_from_environment() / SETTINGS_FILE)
+
+    def source(variable: str) -> str:
+        if os.environ.get(variable):
+            return "environment"
+        return SETTINGS_FILE if written.get(variable) else "default"
+
+    return {variable: source(variable) for variable in map(_variable_name, Settings.model_fields)}
+
+
+def remember(home: Path, **values: str) -> None:
+    """Writes `values` (by variable name) to `$FRAUD_HOME/settings.env`, keeping what else stands there."""
+    from dotenv import dotenv_values
+    from upath import UPath
+
+    from fraud_platform.storage import write_atomically
+
+    path = home / SETTINGS_FILE
+    merged = {**dotenv_values(path), **values}
+    lines = "".join(f"{name}={value}\n" for name, value in sorted(merged.items()))
+    write_atomically(UPath(path), lines.encode())
+
+
+def _variable_name(field: str) -> str:
+    return (
+        field if field.isupper() else {"mlflow_tracking_uri": "MLFLOW_TRACKING_URI"}.get(field, PREFIX + field.upper())
+    )

@@ -1,0 +1,142 @@
+"""Spreads the rows of a public credit-card file over calendar days, each keeping its second of the day.
+
+Rows that nobody recorded (`simulator`), and putting days into a landing zone (`delivery`), do not belong here.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fraud_platform.errors import DataError
+from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, LANDED_COLUMNS
+from fraud_platform.simulation.drift import DriftInjection
+from fraud_platform.storage import open_location
+
+SECONDS_PER_DAY = 86_400
+
+
+def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A labelled table in the format of `creditcard.csv`.
+
+    Args:
+        path: `.csv`, `.csv.gz` or `.parquet`, on disk or `s3://`.
+
+    Returns:
+        `Time`, `V1`..`V28`, `Amount` as float64 and `Class` as int8, behind `transaction_id` if the file has it. Rows
+        with missing values or negative amounts are kept: it is the platform's business to quarantine them.
+
+    Raises:
+        DataError: the file is missing or unreadable, a column is missing, unexpected or not numeric, or a `Class` is
+            neither 0 nor 1.
+    """
+    import pyarrow as pa
+
+    location = open_location(path)
+    try:
+        with location.open("rb") as file:
+            table = _parse(location.name, file)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; give a file in the format of creditcard.csv") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as {location.suffix or 'a table'} ({reason}); mend the file") from None
+
+    needed = (*LANDED_COLUMNS, LABEL_COLUMN)
+    missing = [name for name in needed if name not in table.column_names]
+    unexpected = [name for name in table.column_names if name not in (*needed, ID_COLUMN)]
+    if missing or unexpected:
+        problems = [f"{what} {', '.join(n)}" for what, n in (("lacks", missing), ("has unexpected", unexpected)) if n]
+        raise DataError(f"{path}: {' and '.join(problems)}; the columns must be Time, V1..V28, Amount, Class")
+    if len(table) == 0:
+        raise DataError(f"{path}: holds no rows; give a file in the format of creditcard.csv")
+    for name in needed:
+        kind = table.schema.field(name).type
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            raise DataError(f"{path}: column {name} holds {kind} where numbers are expected; mend the file")
+
+    columns = {name: table.column(name).to_numpy().astype(np.float64) for name in LANDED_COLUMNS}
+    labels = table.column(LABEL_COLUMN).to_numpy()
+    wrong = np.flatnonzero(~np.isin(labels, (0, 1)))
+    if wrong.size:
+        rows = ", ".join(str(row + 1) for row in wrong[:3])
+        raise DataError(f"{path}: {LABEL_COLUMN} is neither 0 nor 1 in {wrong.size} rows (first: {rows}); label them")
+    identity = {}
+    if ID_COLUMN in table.column_names:
+        identity[ID_COLUMN] = table.column(ID_COLUMN).cast(pa.string()).to_pandas()
+    return pd.DataFrame(identity | columns | {LABEL_COLUMN: labels.astype(np.int8)})
+
+
+def replay(
+    table: pd.DataFrame,
+    *,
+    start: date,
+    days: int,
+    seed: int,
+    rows_per_day: int | None = None,
+    drift: DriftInjection | None = None,
+) -> Iterator[tuple[date, pd.DataFrame]]:
+    """The rows of `table` dealt to `days` days like cards, one day at a time, oldest first.
+
+    Every row lands on at most one day; each class, and all rows together, are shared out so that the counts of two days
+    differ by one at most. The order of rows in `table` and `seed` decide which row goes where.
+
+    Args:
+        table: what `read_public_file` gives.
+        start: first day.
+        days: how many days, at least 1.
+        seed: of every random choice, 0 or more.
+        rows_per_day: draw this many rows a day without replacement, the share of frauds kept; None deals all rows.
+        drift: what changes from a day on; None for nothing.
+
+    Yields:
+        The day and its table, columns as in `table`: `Time` keeps its second of the day and counts from the midnight
+        `start` begins with; rows are in the order of `Time`.
+
+    Raises:
+        DataError: there are fewer rows than asked for.
+        ValueError: `days` or `rows_per_day` is below 1.
+    """
+    if days < 1 or (rows_per_day is not None and rows_per_day < 1):
+        raise ValueError(f"cannot replay {days=} {rows_per_day=}")
+    wanted = len(table) if rows_per_day is None else days * rows_per_day
+    if len(table) < max(wanted, days):
+        asked = f"{days} days" if rows_per_day is None else f"{days} days of {rows_per_day:,} rows"
+        raise DataError(f"the file holds {len(table):,} rows, too few for {asked}; ask for fewer days or rows per day")
+
+    dealt = _deal(table[LABEL_COLUMN].to_numpy(), wanted, np.random.default_rng(seed))
+    seconds = table["Time"].to_numpy(np.float64) % SECONDS_PER_DAY
+    for offset in range(days):
+        day = start + timedelta(days=offset)
+        rows = dealt[offset::days]
+        rows = rows[np.lexsort((rows, seconds[rows]))]
+        part = table.iloc[rows].reset_index(drop=True)
+        part["Time"] = seconds[rows]
+        if drift is not None:
+            part = drift.apply(day, part, seed)
+        part["Time"] += float(offset * SECONDS_PER_DAY)
+        yield day, part
+
+
+def _deal(labels: NDArray[np.int8], wanted: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """`wanted` shuffled row positions, legitimate ones first: every n-th of them is then one day's stratified share."""
+    fraudulent = generator.permutation(np.flatnonzero(labels == 1))
+    legitimate = generator.permutation(np.flatnonzero(labels == 0))
+    frauds = round(wanted * len(fraudulent) / len(labels))
+    return np.concatenate([legitimate[: wanted - frauds], fraudulent[:frauds]])
+
+
+def _parse(name: str, file):  # type: ignore[no-untyped-def]
+    import gzip
+
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    if name.endswith(".parquet"):
+        return pyarrow.parquet.read_table(file)
+    if name.endswith(".gz"):
+        file = gzip.open(file)
+    return pyarrow.csv.read_csv(file)

@@ -1,0 +1,169 @@
+"""Where bytes live: turns a path or `s3://` URL into a filesystem, and lays out one file per asset and day.
+
+What the bytes mean does not belong here; schemas live in the room that owns the table.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from upath import UPath
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Parquet keeps file-level text beside pandas' own; the prefix tells ours apart.
+_METADATA_PREFIX = "fraud_platform."
+
+
+def open_location(url: str | os.PathLike[str]) -> UPath:
+    """The folder or object-store prefix behind `url`; local folders become absolute.
+
+    AWS's own variables (`AWS_ENDPOINT_URL`, `AWS_PROFILE`, ...) choose server and credentials of `s3://` URLs.
+    """
+    path = UPath(url)
+    return path if is_remote(path) else UPath(os.path.abspath(path.path))
+
+
+def is_remote(path: UPath) -> bool:
+    """Whether `path` lives in an object store rather than on this machine's disk."""
+    return path.protocol not in ("", "file", "local")
+
+
+def write_atomically(path: UPath, data: bytes) -> None:
+    """Puts `data` at `path` so that a reader sees all of it or what was there before, whatever dies in between.
+
+    Object stores publish an upload only when it is complete; on disk the bytes go to a hidden neighbour that is
+    flushed and then renamed.
+
+    Raises:
+        OSError: the location cannot be written.
+    """
+    if is_remote(path):
+        # A key cached as missing would hide the object we are about to write.
+        path.fs.invalidate_cache()
+        path.write_bytes(data)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.partial"
+    try:
+        with open(temporary.path, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary.path, path.path)
+    finally:
+        if os.path.exists(temporary.path):
+            os.unlink(temporary.path)
+
+
+def sha256(data: bytes) -> str:
+    """The digest of `data` as `sha256:<64 hex digits>`."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def canonical_json(document: Any) -> bytes:
+    """`document` as JSON: the same bytes for the same content (sorted keys, no NaN), a final newline."""
+    return (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class DayStore:
+    """Assets as files: `<root>/<asset>/<YYYY-MM-DD>.<extension>`, written whole or not at all."""
+
+    root: UPath
+
+    @classmethod
+    def at(cls, url: str | os.PathLike[str]) -> "DayStore":
+        """The store below a folder or `s3://` prefix."""
+        return cls(open_location(url))
+
+    def path(self, asset: str, day: date, extension: str) -> UPath:
+        """Where `asset` of `day` is, or would be."""
+        return self.root / asset / f"{day.isoformat()}.{extension}"
+
+    def exists(self, asset: str, day: date, extension: str) -> bool:
+        """Whether `asset` of `day` has been written."""
+        return self._fresh(self.path(asset, day, extension)).exists()
+
+    def days(self, asset: str, extension: str) -> list[date]:
+        """Every day `asset` has been written for, oldest first."""
+        folder = self._fresh(self.root / asset)
+        if not folder.exists():
+            return []
+        names = (entry.name for entry in folder.iterdir())
+        suffix = f".{extension}"
+        return sorted(
+            date.fromisoformat(name.removesuffix(suffix))
+            for name in names
+            if name.endswith(suffix) and not name.startswith(".")
+        )
+
+    def write_table(
+        self, asset: str, day: date, table: "pd.DataFrame", metadata: Mapping[str, str] | None = None
+    ) -> UPath:
+        """Stores `table` as Parquet, with `metadata` in the file's footer; returns where."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        arrow = pa.Table.from_pandas(table, preserve_index=False)
+        ours = {_METADATA_PREFIX + name: text for name, text in (metadata or {}).items()}
+        arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **ours})
+        sink = pa.BufferOutputStream()
+        # Byte-stream split beats dictionaries on floats that hardly repeat: smaller files, half the time.
+        floats = [field.name for field in arrow.schema if pa.types.is_floating(field.type)]
+        others = [field.name for field in arrow.schema if not pa.types.is_floating(field.type)]
+        pq.write_table(arrow, sink, compression="zstd", use_dictionary=others, use_byte_stream_split=floats)
+        path = self.path(asset, day, "parquet")
+        write_atomically(path, sink.getvalue())
+        return path
+
+    def read_table(self, asset: str, day: date, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """`asset` of `day`, all its columns or those named.
+
+        Raises:
+            FileNotFoundError: it has not been written.
+        """
+        import pyarrow.parquet as pq
+
+        with self._fresh(self.path(asset, day, "parquet")).open("rb") as file:
+            return pq.read_table(file, columns=None if columns is None else list(columns)).to_pandas()
+
+    def read_table_metadata(self, asset: str, day: date) -> dict[str, str]:
+        """What `write_table` put in the footer, without reading any row."""
+        import pyarrow.parquet as pq
+
+        with self._fresh(self.path(asset, day, "parquet")).open("rb") as file:
+            footer = pq.read_schema(file).metadata or {}
+        pairs = ((name.decode(), text.decode()) for name, text in footer.items())
+        return {name.removeprefix(_METADATA_PREFIX): text for name, text in pairs if name.startswith(_METADATA_PREFIX)}
+
+    def write_json(self, asset: str, day: date, document: Any) -> UPath:
+        """Stores `document` as canonical JSON; returns where."""
+        return self.write_bytes(asset, day, "json", canonical_json(document))
+
+    def read_json(self, asset: str, day: date) -> Any:
+        """The document of `asset` of `day`."""
+        return json.loads(self.read_bytes(asset, day, "json"))
+
+    def write_bytes(self, asset: str, day: date, extension: str, data: bytes) -> UPath:
+        """Stores `data` as it is; returns where."""
+        path = self.path(asset, day, extension)
+        write_atomically(path, data)
+        return path
+
+    def read_bytes(self, asset: str, day: date, extension: str) -> bytes:
+        """The bytes of `asset` of `day`."""
+        return self._fresh(self.path(asset, day, extension)).read_bytes()
+
+    @staticmethod
+    def _fresh(path: UPath) -> UPath:
+        """The same path, its object-store listing read anew: other processes write here too."""
+        if is_remote(path):
+            path.fs.invalidate_cache()
+        return path

@@ -1,0 +1,90 @@
+"""What the command line prints: tables and notes for people at a terminal.
+
+Where the figures come from does not belong here.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from fraud_platform.defs.demo import DayStory, ReleaseStory
+    from fraud_platform.registry.registry import ModelVersion
+
+out = Console()
+err = Console(stderr=True)
+
+SIMULATED_NOTE = "[yellow]SIMULATED DATA: these figures describe made-up transactions, not real ones.[/]"
+
+
+def print_error(message: str) -> None:
+    """One line on standard error."""
+    err.print(f"[bold red]error:[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
+
+
+def print_days(days: Sequence["DayStory"]) -> None:
+    """One row a day: counts, realised metrics, drift and the model at work."""
+    table = Table(title="Days", title_justify="left")
+    for name in ("day", "transactions", "frauds", "alerts", "precision", "recall", "F1"):
+        table.add_column(name, justify="left" if name == "day" else "right")
+    table.add_column("model")
+    table.add_column("drift")
+    for story in days:
+        table.add_row(
+            story.day.isoformat(),
+            f"{story.transactions:,}",
+            "n/a" if story.frauds is None else str(story.frauds),
+            str(story.alerts),
+            _share(story.precision),
+            _share(story.recall),
+            _share(story.f1),
+            f"{story.model_version}{' *' if story.is_hindsight else ''}",
+            escape(story.drift),
+        )
+    out.print(table)
+    if any(story.is_hindsight for story in days):
+        out.print("* scored in hindsight: the model has learned from this day, so its figures flatter it", style="dim")
+
+
+def print_releases(releases: Sequence["ReleaseStory"]) -> None:
+    """One row per trained model: test metrics, what was decided and why."""
+    table = Table(title="Models", title_justify="left")
+    for name in ("as of", "trigger", "test average precision", "test F1", "decision", "why"):
+        table.add_column(name)
+    for story in releases:
+        table.add_row(
+            story.as_of.isoformat(),
+            story.trigger,
+            f"{story.average_precision:.3f}",
+            f"{story.f1:.3f}",
+            story.action,
+            escape(story.reason),
+        )
+    out.print(table)
+
+
+def print_versions(versions: Iterable["ModelVersion"]) -> None:
+    """One row per registered model, newest first."""
+    table = Table(title="Registered models", title_justify="left")
+    for name in ("version", "semver", "stage", "aliases", "algorithm", "as of", "data", "cause", "digest"):
+        table.add_column(name)
+    for version in versions:
+        table.add_row(
+            version.version,
+            version.semver,
+            version.stage,
+            ", ".join(version.aliases),
+            version.algorithm,
+            version.as_of.isoformat(),
+            version.origin,
+            escape(version.cause),
+            version.digest.removeprefix("sha256:")[:12],
+        )
+    out.print(table)
+
+
+def _share(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"

@@ -1,0 +1,294 @@
+"""The families of models that compete: where each one's search starts, what it may vary, and how it is fitted.
+
+Which parameters win does not belong here (tuning), nor does what a fitted model can do (estimators).
+
+Imbalance is one searched parameter in every family, `fraud_weight_exponent`: a fraud counts as much as
+(legitimate rows / frauds) ** exponent legitimate rows. 1 is what scikit-learn calls "balanced" (and "balanced_subsample",
+whose bootstraps have the same share), XGBoost `scale_pos_weight` = that ratio (578 in the public file) and LightGBM
+`is_unbalance`; 0 leaves the rows as they are. Every search starts at 1 and then tries 0: which is better differs
+between families, and at 1 boosted trees lose average precision.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from fraud_platform.errors import DataError
+from fraud_platform.training.estimators import (
+    Estimator,
+    LightGBMEstimator,
+    LogisticRegressionEstimator,
+    RandomForestEstimator,
+    XGBoostEstimator,
+)
+
+if TYPE_CHECKING:
+    import optuna
+
+Parameters = Mapping[str, float | int]
+
+# Sums of floating-point numbers depend on how many threads share them. A fixed number, whatever the machine, keeps
+# a training reproducible on another one.
+TRAINING_THREADS = 2
+
+
+class Fit(Protocol):
+    """Fits one model to labelled rows."""
+
+    def __call__(
+        self,
+        parameters: Parameters,
+        features: np.ndarray,
+        labels: np.ndarray,
+        seed: int,
+        weights: np.ndarray | None = None,
+    ) -> Estimator:
+        """The fitted model.
+
+        Args:
+            parameters: one point of the candidate's search space.
+            features: float32 [n, k].
+            labels: [n], 1 = fraud; both classes present.
+            seed: of every random choice.
+            weights: how many transactions each row stands for, [n]; None: one each.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One family of models.
+
+    Attributes:
+        name: the algorithm, as settings and registry spell it.
+        simplicity: rank among candidates, 0 the simplest; the simpler of two equally good ones is chosen.
+        starting_point: first parameters to try, with the blueprint's class weighting.
+        reference_point: second parameters to try, good on the public file without class weighting.
+        suggest: the search space: further parameters from an Optuna trial.
+        fit: makes a model of parameters and rows.
+    """
+
+    name: str
+    simplicity: int
+    starting_point: Parameters
+    reference_point: Parameters
+    suggest: Callable[["optuna.Trial"], Parameters]
+    fit: Fit
+
+
+def select_candidates(names: tuple[str, ...]) -> tuple[Candidate, ...]:
+    """The candidates of these names, in this order.
+
+    Raises:
+        DataError: a name is unknown, or there is none.
+    """
+    unknown = [name for name in names if name not in CANDIDATES]
+    if unknown or not names:
+        raise DataError(f"candidates {list(names)} are not all known; choose among {', '.join(CANDIDATES)}")
+    return tuple(CANDIDATES[name] for name in names)
+
+
+def fraud_weight(labels: np.ndarray, weights: np.ndarray | None, exponent: float) -> float:
+    """How many legitimate transactions one fraud counts as: (weight of legitimate rows / of frauds) ** exponent."""
+    scale = np.ones(len(labels)) if weights is None else weights
+    fraud_total = float(scale[labels == 1].sum())
+    return (float(scale[labels != 1].sum()) / fraud_total) ** exponent
+
+
+def _balanced(labels: np.ndarray, weights: np.ndarray | None, exponent: float) -> np.ndarray:
+    scale = np.ones(len(labels)) if weights is None else weights
+    return scale * np.where(labels == 1, fraud_weight(labels, weights, exponent), 1.0)
+
+
+def _fit_logistic_regression(
+    parameters: Parameters, features: np.ndarray, labels: np.ndarray, seed: int, weights: np.ndarray | None = None
+) -> Estimator:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    # Newton's method: with 32 features it converges in a few exact steps, where saga needs thousands.
+    regression = LogisticRegression(C=parameters["C"], solver="newton-cholesky", max_iter=200, random_state=seed)
+    pipeline = Pipeline([("standardise", StandardScaler()), ("regress", regression)])
+    balanced = _balanced(labels, weights, parameters["fraud_weight_exponent"])
+    pipeline.fit(
+        features.astype(np.float64), labels, standardise__sample_weight=weights, regress__sample_weight=balanced
+    )
+    return LogisticRegressionEstimator(pipeline)
+
+
+def _fit_random_forest(
+    parameters: Parameters, features: np.ndarray, labels: np.ndarray, seed: int, weights: np.ndarray | None = None
+) -> Estimator:
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(
+        n_estimators=int(parameters["n_estimators"]),
+        max_depth=int(parameters["max_depth"]),
+        min_samples_leaf=int(parameters["min_samples_leaf"]),
+        max_features=parameters["max_features"],
+        random_state=seed,
+        n_jobs=TRAINING_THREADS,
+    )
+    forest.fit(features, labels, _balanced(labels, weights, parameters["fraud_weight_exponent"]))
+    return RandomForestEstimator(forest)
+
+
+def _fit_xgboost(
+    parameters: Parameters, features: np.ndarray, labels: np.ndarray, seed: int, weights: np.ndarray | None = None
+) -> Estimator:
+    import xgboost
+
+    settings = {
+        "objective": "binary:logistic",
+        "tree_method": "hist",
+        "nthread": TRAINING_THREADS,
+        "seed": seed,
+        "verbosity": 0,
+        "scale_pos_weight": fraud_weight(labels, weights, parameters["fraud_weight_exponent"]),
+        **{name: value for name, value in parameters.items() if name not in ("n_estimators", "fraud_weight_exponent")},
+    }
+    rows = xgboost.QuantileDMatrix(features, labels, weight=weights, nthread=TRAINING_THREADS)
+    return XGBoostEstimator(xgboost.train(settings, rows, num_boost_round=int(parameters["n_estimators"])))
+
+
+def _fit_lightgbm(
+    parameters: Parameters, features: np.ndarray, labels: np.ndarray, seed: int, weights: np.ndarray | None = None
+) -> Estimator:
+    import lightgbm
+
+    settings = {
+        "objective": "binary",
+        "metric": "auc",
+        "num_threads": TRAINING_THREADS,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": seed,
+        "verbosity": -1,
+        "bagging_freq": 1,
+        "scale_pos_weight": fraud_weight(labels, weights, parameters["fraud_weight_exponent"]),
+        **{name: value for name, value in parameters.items() if name not in ("n_estimators", "fraud_weight_exponent")},
+    }
+    rows = lightgbm.Dataset(features, labels, weight=weights, params=settings)
+    return LightGBMEstimator(lightgbm.train(settings, rows, num_boost_round=int(parameters["n_estimators"])))
+
+
+def _suggest_logistic_regression(trial: "optuna.Trial") -> Parameters:
+    return {
+        "C": trial.suggest_float("C", 1e-4, 10.0, log=True),
+        "fraud_weight_exponent": trial.suggest_float("fraud_weight_exponent", 0.0, 1.0),
+    }
+
+
+def _suggest_random_forest(trial: "optuna.Trial") -> Parameters:
+    return {
+        "n_estimators": trial.suggest_int("n_estimators", 60, 140, step=20),
+        "max_depth": trial.suggest_int("max_depth", 6, 16),
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 8),
+        "max_features": trial.suggest_float("max_features", 0.1, 0.5),
+        "fraud_weight_exponent": trial.suggest_float("fraud_weight_exponent", 0.0, 1.0),
+    }
+
+
+def _suggest_xgboost(trial: "optuna.Trial") -> Parameters:
+    return {
+        "n_estimators": trial.suggest_int("n_estimators", 200, 600, step=100),
+        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
+        "max_depth": trial.suggest_int("max_depth", 3, 8),
+        "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 8.0, log=True),
+        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
+        "lambda": trial.suggest_float("lambda", 0.5, 10.0, log=True),
+        "fraud_weight_exponent": trial.suggest_float("fraud_weight_exponent", 0.0, 1.0),
+    }
+
+
+def _suggest_lightgbm(trial: "optuna.Trial") -> Parameters:
+    return {
+        "n_estimators": trial.suggest_int("n_estimators", 200, 600, step=100),
+        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.1, log=True),
+        "num_leaves": trial.suggest_int("num_leaves", 7, 63, log=True),
+        "min_child_samples": trial.suggest_int("min_child_samples", 5, 50, log=True),
+        "min_sum_hessian_in_leaf": trial.suggest_float("min_sum_hessian_in_leaf", 0.1, 8.0, log=True),
+        "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
+        "feature_fraction": trial.suggest_float("feature_fraction", 0.3, 1.0),
+        "lambda_l2": trial.suggest_float("lambda_l2", 0.5, 20.0, log=True),
+        "fraud_weight_exponent": trial.suggest_float("fraud_weight_exponent", 0.0, 1.0),
+    }
+
+
+_LOGISTIC_REGRESSION_START: Parameters = {"C": 1.0, "fraud_weight_exponent": 1.0}
+_RANDOM_FOREST_START: Parameters = {
+    "n_estimators": 100,
+    "max_depth": 12,
+    "min_samples_leaf": 1,
+    "max_features": 0.2,
+    "fraud_weight_exponent": 1.0,
+}
+_XGBOOST_START: Parameters = {
+    "n_estimators": 500,
+    "learning_rate": 0.05,
+    "max_depth": 5,
+    "min_child_weight": 1.0,
+    "subsample": 0.8,
+    "colsample_bytree": 0.6,
+    "lambda": 1.0,
+    "fraud_weight_exponent": 1.0,
+}
+_LIGHTGBM_START: Parameters = {
+    "n_estimators": 400,
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_child_samples": 10,
+    "min_sum_hessian_in_leaf": 1.0,
+    "bagging_fraction": 0.8,
+    "feature_fraction": 0.6,
+    "lambda_l2": 3.0,
+    "fraud_weight_exponent": 1.0,
+}
+_UNWEIGHTED: Parameters = {"fraud_weight_exponent": 0.0}
+
+CANDIDATES: Mapping[str, Candidate] = {
+    candidate.name: candidate
+    for candidate in (
+        Candidate(
+            "logistic_regression",
+            0,
+            _LOGISTIC_REGRESSION_START,
+            {**_LOGISTIC_REGRESSION_START, **_UNWEIGHTED},
+            _suggest_logistic_regression,
+            _fit_logistic_regression,
+        ),
+        Candidate(
+            "random_forest",
+            1,
+            _RANDOM_FOREST_START,
+            {**_RANDOM_FOREST_START, **_UNWEIGHTED},
+            _suggest_random_forest,
+            _fit_random_forest,
+        ),
+        Candidate(
+            "xgboost",
+            2,
+            _XGBOOST_START,
+            {**_XGBOOST_START, **_UNWEIGHTED},
+            _suggest_xgboost,
+            _fit_xgboost,
+        ),
+        Candidate(
+            "lightgbm",
+            3,
+            _LIGHTGBM_START,
+            {**_LIGHTGBM_START, **_UNWEIGHTED},
+            _suggest_lightgbm,
+            _fit_lightgbm,
+        ),
+    )
+}
+
+
+def as_json_parameters(parameters: Mapping[str, Any]) -> dict[str, float | int]:
+    """`parameters` as plain numbers, sorted by name."""
+    return {name: parameters[name] for name in sorted(parameters)}

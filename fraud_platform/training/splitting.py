@@ -1,0 +1,179 @@
+"""Which labelled transaction trains, which chooses, which judges: 70 % train, 15 % validation, 15 % test.
+
+Features do not belong here; a split names transactions and copies nothing of them.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from fraud_platform.errors import DataError
+from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
+
+SplitStrategy = Literal["stratified", "time_ordered"]
+TRAIN, VALIDATION, TEST, GAP = SPLITS = ("train", "validation", "test", "gap")
+
+# Of all rows, in percent: where training ends, and where validation does.
+TRAIN_END_PERCENT, VALIDATION_END_PERCENT = 70, 85
+# With fewer, 15 % of them is one: no split could be judged.
+MINIMUM_FRAUD_COUNT = 10
+
+_ADVICE = "wait for labels, or widen the training window (FRAUD_TRAINING_WINDOW_DAYS)"
+
+
+@cache
+def splits_schema() -> "DataFrameSchema":
+    """The contract of the table `splits`: one row per labelled transaction."""
+    import pandera.pandas as pa
+
+    return pa.DataFrameSchema(
+        {
+            ID_COLUMN: pa.Column(
+                str, unique=True, title="Transaction", description="what names the transaction in every table"
+            ),
+            "day": pa.Column(
+                "datetime64[us]", title="Day", description="UTC day of the transaction, whose features belong to it"
+            ),
+            LABEL_COLUMN: pa.Column(
+                np.int8, pa.Check.isin([0, 1]), title="Class", description="1 = fraud, as known by the as-of day"
+            ),
+            "split": pa.Column(
+                str,
+                pa.Check.isin(SPLITS),
+                title="Split",
+                description="train, validation, test, or gap: left out between time-ordered splits",
+            ),
+        },
+        name="splits",
+        title="Splits",
+        description="Which labelled transaction trains, which chooses, which judges; narrow, no copies of features.",
+        strict=True,
+        ordered=True,
+        checks=pa.Check(
+            lambda table: set(table.loc[table[LABEL_COLUMN] == 1, "split"]) >= {TRAIN, VALIDATION, TEST},
+            name="every split has a fraud",
+            error="train, validation and test must each hold a fraud",
+        ),
+    )
+
+
+def labels_as_of(labels_by_day: Mapping[date, pd.DataFrame]) -> pd.DataFrame:
+    """What is known of each transaction after the last of these days: `transaction_id`, `Class` (int8), sorted by id.
+
+    Args:
+        labels_by_day: labels (`transaction_id`, `Class`, ...) by the day they arrived; a later day supersedes an
+            earlier one.
+    """
+    columns = [ID_COLUMN, LABEL_COLUMN]
+    tables = [labels_by_day[day][columns] for day in sorted(labels_by_day)]
+    if not tables:
+        return pd.DataFrame({ID_COLUMN: pd.Series(dtype=object), LABEL_COLUMN: pd.Series(dtype=np.int8)})
+    known = pd.concat(tables, ignore_index=True).drop_duplicates(ID_COLUMN, keep="last")
+    return known.sort_values(ID_COLUMN, ignore_index=True).astype({LABEL_COLUMN: np.int8})
+
+
+def split_transactions(
+    labelled: pd.DataFrame, *, strategy: SplitStrategy, seed: int, gap_days: int = 0
+) -> pd.DataFrame:
+    """Every labelled transaction with its split, ordered by day, then id; the order of rows in `labelled` is without
+    effect.
+
+    "stratified" ranks each class by a seeded hash of `transaction_id` and cuts at 70 % and 85 %: each split has its
+    share of either class, to within one row. A transaction keeps its place in the ranking when others join, so one
+    that judged an earlier model hardly ever trains a later one, and champion and challenger can be compared fairly.
+
+    "time_ordered" cuts at the times before which 70 % and 85 % of the rows lie; rows of equal time stay together. The
+    `gap_days` after each cut are left out ("gap"), as labels of the days before a cut would not all have arrived.
+
+    Args:
+        labelled: `transaction_id` (unique), `day`, `event_time`, `Class` (0 or 1), n rows.
+        strategy: how to choose.
+        seed: of the stratified choice.
+        gap_days: days left out after each cut; time-ordered only.
+
+    Returns:
+        `transaction_id`, `day` (datetime64[us]), `Class` (int8), `split`; see `splits_schema`.
+
+    Raises:
+        DataError: an id repeats, a label is missing, there are fewer than 10 frauds, or a split would lack a class.
+    """
+    if strategy not in get_args(SplitStrategy):
+        raise ValueError(f"strategy must be one of {', '.join(get_args(SplitStrategy))}, not {strategy!r}")
+    is_fraud = _checked_labels(labelled)
+    if strategy == "stratified":
+        split = _stratified(labelled[ID_COLUMN], is_fraud, seed)
+    else:
+        split = _time_ordered(labelled["event_time"], gap_days)
+    for name in (TRAIN, VALIDATION, TEST):
+        for kind, is_kind in (("fraud", is_fraud), ("legitimate transaction", ~is_fraud)):
+            if not np.any(is_kind & (split == name)):
+                raise DataError(
+                    f"the {name} split would hold no {kind} ({strategy}, gap of {gap_days} days, {len(split)} labelled "
+                    f"transactions with {is_fraud.sum()} frauds); {_ADVICE}"
+                )
+    table = pd.DataFrame(
+        {
+            ID_COLUMN: labelled[ID_COLUMN].to_numpy(dtype=object),
+            "day": pd.to_datetime(labelled["day"]).to_numpy().astype("datetime64[us]"),
+            LABEL_COLUMN: is_fraud.astype(np.int8),
+            "split": split,
+        }
+    )
+    return table.sort_values(["day", ID_COLUMN], ignore_index=True)
+
+
+def _checked_labels(labelled: pd.DataFrame) -> np.ndarray:
+    repeated = labelled[ID_COLUMN].duplicated()
+    if repeated.any():
+        first = labelled.loc[repeated, ID_COLUMN].iloc[0]
+        raise DataError(f"{repeated.sum()} labelled transaction_ids occur twice, first {first}; land unique ids")
+    is_labelled = labelled[LABEL_COLUMN].isin([0, 1])
+    if not is_labelled.all():
+        raise DataError(f"{(~is_labelled).sum()} transactions have no label of 0 or 1; leave them out of the splits")
+    is_fraud = (labelled[LABEL_COLUMN] == 1).to_numpy(dtype=bool)
+    if is_fraud.sum() < MINIMUM_FRAUD_COUNT:
+        raise DataError(
+            f"{is_fraud.sum()} frauds among {len(is_fraud)} labelled transactions, {MINIMUM_FRAUD_COUNT} are needed to "
+            f"train, choose and judge; {_ADVICE}"
+        )
+    return is_fraud
+
+
+def _stratified(ids: "pd.Series[str]", is_fraud: np.ndarray, seed: int) -> np.ndarray:
+    # Two independent hashes: were one to collide across a cut, the order of rows would decide.
+    values = ids.to_numpy(dtype=object)
+    first, second = (
+        pd.util.hash_array(values, hash_key=f"{salt}{seed % 10**15:015d}", categorize=False) for salt in "ab"
+    )
+    split = np.empty(len(values), dtype=object)
+    for is_class in (is_fraud, ~is_fraud):
+        members = np.flatnonzero(is_class)
+        ranked = members[np.lexsort((second[members], first[members]))]
+        train_end, validation_end = _cuts(len(ranked))
+        split[ranked[:train_end]] = TRAIN
+        split[ranked[train_end:validation_end]] = VALIDATION
+        split[ranked[validation_end:]] = TEST
+    return split
+
+
+def _time_ordered(event_time: "pd.Series[pd.Timestamp]", gap_days: int) -> np.ndarray:
+    time = event_time.to_numpy(dtype="datetime64[us]")
+    gap = np.timedelta64(gap_days, "D")
+    train_end, validation_end = np.sort(time)[list(_cuts(len(time)))]
+    split = np.full(len(time), GAP, dtype=object)
+    split[time < train_end] = TRAIN
+    split[(time >= train_end + gap) & (time < validation_end)] = VALIDATION
+    split[time >= validation_end + gap] = TEST
+    return split
+
+
+def _cuts(count: int) -> tuple[int, int]:
+    # Integers throughout: 0.7 * count is not exact.
+    return (count * TRAIN_END_PERCENT + 50) // 100, (count * VALIDATION_END_PERCENT + 50) // 100

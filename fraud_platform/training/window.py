@@ -1,0 +1,62 @@
+"""The days a model learns from: which of their transactions are labelled, what they looked like, which bytes they were.
+
+Dividing the labelled transactions belongs to `splitting`, reading their features to `dataset`.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+import pandas as pd
+
+from fraud_platform.features.profile import Profile, merge_profiles
+from fraud_platform.ingestion.landing import origin_of_all
+from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN
+from fraud_platform.storage import canonical_json, sha256
+from fraud_platform.training.splitting import labels_as_of
+
+
+def label_window(
+    features_by_day: Mapping[date, pd.DataFrame], labels_by_day: Mapping[date, pd.DataFrame]
+) -> pd.DataFrame:
+    """The window's transactions whose label had arrived: `transaction_id`, `day`, `event_time`, `Class` (int8).
+
+    Args:
+        features_by_day: at least `transaction_id` and `event_time` of each day of the window, read one day at a time.
+        labels_by_day: labels by the day they arrived; a later day supersedes an earlier one.
+    """
+    known = labels_as_of(labels_by_day).set_index(ID_COLUMN)[LABEL_COLUMN]
+    parts = []
+    for day in sorted(features_by_day):
+        table = features_by_day[day][[ID_COLUMN, "event_time"]]
+        positions = known.index.get_indexer(pd.Index(table[ID_COLUMN]))
+        labelled = table[positions >= 0].assign(day=pd.Timestamp(day))
+        parts.append(labelled.assign(**{LABEL_COLUMN: known.to_numpy()[positions[positions >= 0]]}))
+    columns = [ID_COLUMN, "day", "event_time", LABEL_COLUMN]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def window_data_version(footers: Mapping[date, Mapping[str, str]], splits: pd.DataFrame) -> str:
+    """The digest of what a training sees: the landed bytes of each day, and which label and split each row has.
+
+    Args:
+        footers: what is known of the features of each day, `data_version` among it.
+        splits: as `split_transactions` gives them.
+    """
+    rows = pd.util.hash_pandas_object(splits, index=False).to_numpy()
+    days = {day.isoformat(): footer["data_version"] for day, footer in footers.items()}
+    return sha256(canonical_json({"days": days, "splits": sha256(rows.tobytes())}))
+
+
+def window_origin(footers: Mapping[date, Mapping[str, str]]) -> str:
+    """Where the window's rows come from: landed, replayed or simulated; any simulated day makes it simulated."""
+    return origin_of_all(footer["origin"] for footer in footers.values())
+
+
+def baseline_profile(footers: Mapping[date, Mapping[str, str]], *, last_days: int) -> Profile:
+    """How the features were distributed over the window's last days: what drift is measured against.
+
+    Only the last days, because a model learns from months but is released into what the world looks like now; with all
+    of the window as reference, a lasting change would ask for a new model every week until the window has forgotten.
+    """
+    recent = sorted(footers)[-last_days:]
+    return merge_profiles(Profile.from_text(footers[day]["profile"]) for day in recent)

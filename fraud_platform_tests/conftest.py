@@ -1,0 +1,37 @@
+"""Keeps every test away from the developer's own home, credentials and proxies."""
+
+import os
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+# The calendar is fixed when the graph is imported, so the environment is set before any test module is.
+_HOME = tempfile.mkdtemp(prefix="fraud-platform-tests-")
+os.environ.update(
+    FRAUD_HOME=_HOME,
+    FRAUD_START_DATE=(datetime.now(UTC) - timedelta(days=30)).date().isoformat(),
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",  # noqa: S106 - what moto's server accepts
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_EC2_METADATA_DISABLED="true",
+)
+for _name in (
+    "FRAUD_LANDING",
+    "FRAUD_STORAGE",
+    "MLFLOW_TRACKING_URI",
+    "DAGSTER_HOME",
+    "AWS_ENDPOINT_URL",
+    "AWS_PROFILE",
+):
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture
+def real_rows() -> Path:
+    """The real sample that stands beside a development checkout, where there is one."""
+    path = Path(__file__).resolve().parents[2] / "shared/data/creditcard_sample.csv"
+    if not path.exists():
+        pytest.skip("the real sample (shared/data/creditcard_sample.csv beside the checkout) is not here")
+    return path

@@ -1,0 +1,144 @@
+"""The house rule, read from the syntax tree: a room imports only rooms above it, and few rooms know a framework."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "fraud_platform"
+
+# From the roof down, as DESIGN and the package's docstring list them.
+ROOMS = (
+    "errors",
+    "settings",
+    "storage",
+    "metrics",
+    "governance",
+    "ingestion",
+    "simulation",
+    "features",
+    "training",
+    "registry",
+    "scoring",
+    "monitoring",
+    "defs",
+    "definitions",
+    "terminal",
+    "cli",
+)
+# `settings` writes its file through `storage`, which has no room of its own above it.
+ALLOWED_UPWARD = {("settings", "storage")}
+
+MAY_IMPORT = {
+    "dagster": ("defs/", "definitions.py"),
+    "dagster_mlflow": ("defs/resources.py",),
+    "mlflow": ("registry/mlflow_", "defs/resources.py"),
+    "pickle": (),
+    "joblib": (),
+    "cloudpickle": (),
+    "os.environ": ("settings.py", "cli.py", "defs/instance.py"),
+}
+HEAVY = (
+    "mlflow",
+    "shap",
+    "xgboost",
+    "lightgbm",
+    "optuna",
+    "matplotlib",
+    "sklearn",
+    "pandera",
+    "skops",
+    "dagster_mlflow",
+)
+MAXIMUM_LINES = 300
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def _room(path: Path) -> str:
+    return _name(path).split("/")[0].removesuffix(".py")
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            yield (node.module or "", node)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_room_imports_only_rooms_above_it(path):
+    room = _room(path)
+    if room == "__init__":
+        return
+    for module, node in _imports(ast.parse(path.read_text())):
+        if not module.startswith("fraud_platform."):
+            continue
+        imported = module.split(".")[1]
+        if (room, imported) in ALLOWED_UPWARD:
+            continue
+        assert ROOMS.index(imported) <= ROOMS.index(room), f"{_name(path)}:{node.lineno} imports {module} from below"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_frameworks_stay_in_their_rooms(path):
+    for module, node in _imports(ast.parse(path.read_text())):
+        root = module.split(".")[0]
+        if root in MAY_IMPORT:
+            assert _name(path).startswith(MAY_IMPORT[root] or ("nowhere",)), (
+                f"{_name(path)}:{node.lineno} imports {module}"
+            )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_the_environment_is_read_in_few_places(path):
+    reads = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+    ]
+    assert not reads or _name(path).startswith(MAY_IMPORT["os.environ"]), f"{_name(path)}: lines {reads}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_heavy_libraries_are_imported_where_they_are_used(path):
+    tree = ast.parse(path.read_text())
+    guarded = [
+        statement
+        for node in tree.body
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for statement in node.body
+    ]
+    top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) and node not in guarded]
+    for statement in top:
+        for module, node in _imports(ast.Module(body=[statement], type_ignores=[])):
+            assert module.split(".")[0] not in HEAVY, f"{_name(path)}:{node.lineno} imports {module} at the top"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_has_one_job_and_says_it(path):
+    source = path.read_text()
+    assert source.count("\n") <= MAXIMUM_LINES
+    if source.strip():
+        assert ast.get_docstring(ast.parse(source)), "the module does not say its job"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "defs").rglob("*.py")), ids=_name)
+def test_modules_with_dagster_objects_keep_their_annotations_real(path):
+    # `from __future__ import annotations` breaks Dagster's reading of `context` and `Config` annotations.
+    assert "from __future__ import annotations" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_no_error_is_swallowed(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            only_passes = all(isinstance(statement, ast.Pass) for statement in node.body)
+            assert not only_passes, f"{_name(path)}:{node.lineno} swallows an error"
