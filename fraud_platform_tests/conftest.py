@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,3 +37,29 @@ def real_rows() -> Path:
     if not path.exists():
         pytest.skip("the real sample (shared/data/creditcard_sample.csv beside the checkout) is not here")
     return path
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The URL of an S3-compatible server of this test process."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_url(s3_server, monkeypatch) -> str:
+    """An empty bucket as `s3://...`, with `AWS_ENDPOINT_URL` pointing at its server."""
+    import boto3
+    import s3fs
+
+    # fsspec keeps filesystems, and with them the endpoint they were first used with.
+    s3fs.S3FileSystem.clear_instance_cache()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    bucket = f"bank-{uuid.uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    return f"s3://{bucket}"

@@ -35,9 +35,9 @@ MAY_IMPORT = {
     "dagster_mlflow": ("defs/resources.py",),
     "mlflow": ("registry/mlflow_", "defs/resources.py"),
     "pickle": (),
-    "joblib": (),
     "cloudpickle": (),
-    "os.environ": ("settings.py", "cli.py", "defs/instance.py"),
+    # MLflow knows AWS_ENDPOINT_URL only by a name of its own, so its room passes it on.
+    "os.environ": ("settings.py", "cli.py", "defs/instance.py", "registry/mlflow_registry.py"),
 }
 HEAVY = (
     "mlflow",
@@ -51,6 +51,8 @@ HEAVY = (
     "skops",
     "dagster_mlflow",
 )
+# Its classes are scikit-learn's by inheritance; nothing that the code location loads imports it.
+MAY_BE_HEAVY = ("features/transformers.py",)
 MAXIMUM_LINES = 300
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -98,6 +100,12 @@ def test_frameworks_stay_in_their_rooms(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_nothing_is_unpickled(path):
+    unpickling = ("joblib.load", "read_pickle", "allow_pickle=True", "skops.io.get_untrusted_types")
+    assert [call for call in unpickling if call in path.read_text()] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_the_environment_is_read_in_few_places(path):
     reads = [
         node.lineno
@@ -109,6 +117,8 @@ def test_the_environment_is_read_in_few_places(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_heavy_libraries_are_imported_where_they_are_used(path):
+    if _name(path) in MAY_BE_HEAVY:
+        return
     tree = ast.parse(path.read_text())
     guarded = [
         statement

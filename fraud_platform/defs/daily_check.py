@@ -49,7 +49,7 @@ def daily_check(
                     asset_key=dg.AssetKey(asset),
                     check_name=name,
                     passed=verdict.is_passed,
-                    metadata={**_metadata(verdict), "run": context.run_id},
+                    metadata={**_metadata(verdict), "run": context.op_execution_context.run_id},
                     partition=day.isoformat(),
                     severity=dg.AssetCheckSeverity.ERROR,
                     blocking=blocking,

@@ -24,6 +24,9 @@ _MAYBE = r"[0-9](?:[ -]{0,3}[0-9]){12}"
 _SEQUENCE = re.compile(r"[0-9A-Za-z]+(?:[ -]{1,3}[0-9A-Za-z]+)*")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 _LONG_DIGITS = re.compile(rf"(?<!\d)\d{{{_SHORTEST},{_LONGEST}}}(?!\d)")
+# Printed groups are 4-4-4-4, 4-6-5 and the like: at least four digits first, never more than six. That tells them from
+# UUIDs (8-4-4-4-12) and from dates.
+_SHORTEST_FIRST_GROUP, _LONGEST_GROUP = 4, 6
 _HEXADECIMAL = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 
@@ -94,11 +97,8 @@ def _card_number_spans(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of every card number in `text`, left to right, none overlapping."""
     end = 0
     for sequence in _SEQUENCE.finditer(text):
-        # Digits behind a decimal point are a fraction, not an identifier.
-        if sequence.start() >= 2 and text[sequence.start() - 1] == "." and text[sequence.start() - 2].isdigit():
-            continue
         words = [(word.group(), *word.span()) for word in _WORD.finditer(text, *sequence.span())]
-        for index, (word, start, stop) in enumerate(words):
+        for index, (word, start, _) in enumerate(words):
             if start < end:
                 continue
             if word.isdigit():
@@ -114,19 +114,15 @@ def _card_number_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_card_number(words: list[tuple[str, int, int]], index: int) -> int | None:
-    """Where the card number that starts with word `index` ends; None if none does.
-
-    Printed groups are 4-4-4-4, 4-6-5 and the like: four to six digits first, never more than six. That leaves UUIDs
-    (8-4-4-4-12) and dates in front of a number alone.
-    """
+    """Where the card number that starts with word `index` ends; None if none does."""
     digits, stop = words[index][0], words[index][2]
     if _is_card_number(digits):
         return stop
-    if not 4 <= len(digits) <= 6:
+    if not _SHORTEST_FIRST_GROUP <= len(digits) <= _LONGEST_GROUP:
         return None
     for word, _, stop in words[index + 1 :]:
         digits += word
-        if not word.isdigit() or len(word) > 6 or len(digits) > _LONGEST:
+        if not word.isdigit() or len(word) > _LONGEST_GROUP or len(digits) > _LONGEST:
             return None
         if _is_card_number(digits):
             return stop

@@ -58,10 +58,9 @@ def _read_labels(path: UPath) -> pd.DataFrame:
     if is_unlabelled.any():
         rows = np.flatnonzero(is_unlabelled) + 1
         raise DataError(f"{table.label}: column {LABEL_COLUMN}: value is missing in {describe_rows(rows)}; mend it")
-    assert table.identifiers is not None  # required above
     return pd.DataFrame(
         {
-            ID_COLUMN: table.identifiers.to_numpy(zero_copy_only=False),
+            ID_COLUMN: pd.Series(table.identifiers, dtype=object),
             LABEL_COLUMN: table.numbers[LABEL_COLUMN].astype(np.int8),
             SOURCE_COLUMN: LABEL_FILE,
         }

@@ -73,9 +73,9 @@ def _problems(table: LandedTable) -> Iterator[tuple[str, str, np.ndarray]]:
         yield column, CARD_NUMBER, is_bad
     for reason, rule in _NUMBER_RULES:
         for column, values in table.numbers.items():
-            is_bad = rule(column, values)
-            if is_bad is not None and is_bad.any():
-                yield column, reason, is_bad
+            broken = rule(column, values)
+            if broken is not None and broken.any():
+                yield column, reason, broken
         if reason == MISSING and table.identifiers is not None and table.identifiers.null_count:
             yield ID_COLUMN, MISSING, table.identifiers.is_null().to_numpy(zero_copy_only=False)
 

@@ -3,6 +3,8 @@
 Rules about rows, and what the columns are for, do not belong here.
 """
 
+import mmap
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -19,10 +21,12 @@ from fraud_platform.ingestion.source import LandedSource, PlainText
 
 # CSV is parsed a block at a time, so only the numbers of a day are ever held, not its text. The parser reads up to 32
 # blocks ahead. No row may be longer than one.
-_BLOCK_BYTES = 2**18
+_BLOCK_BYTES = 2**19
 # How often a file that changes under the reader is read again before we give up.
 _ATTEMPTS = 3
 _ROWS_SHOWN = 5
+# How the parser begins to complain about a row with too many or too few fields.
+_RAGGED_ROW = re.compile(r"CSV parse error: Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
 @dataclass(frozen=True)
@@ -73,27 +77,32 @@ def read_landed_table(path: UPath, *, required: Sequence[str], optional: Sequenc
 
 
 class _GrowingColumn:
-    """A float64 column of unknown length in one piece of memory.
-
-    Pieces kept aside and joined at the end would hold the day twice. Resizing lets the allocator move pages instead
-    of copying numbers, so capacity can grow in small steps.
-    """
+    """A float64 column of unknown length in one piece of memory."""
 
     def __init__(self) -> None:
-        self._memory = np.empty(4096)
+        self._memory = _reserve(4096)
         self._length = 0
 
     def extend(self, values: np.ndarray) -> None:
         end = self._length + len(values)
         if end > len(self._memory):
-            # Nobody else holds the memory yet: `values` is only asked for at the end.
-            self._memory.resize(max(end, len(self._memory) * 9 // 8), refcheck=False)
+            larger = _reserve(max(end, 2 * len(self._memory)))
+            larger[: self._length] = self.values
+            self._memory = larger
         self._memory[self._length : end] = values
         self._length = end
 
     @property
     def values(self) -> np.ndarray:
         return self._memory[: self._length]
+
+
+def _reserve(count: int) -> np.ndarray:
+    """Room for `count` float64, straight from the operating system.
+
+    Its pages cost nothing until they are written, and go back the moment the array dies; a heap would keep them.
+    """
+    return np.frombuffer(mmap.mmap(-1, 8 * count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 @dataclass
@@ -157,13 +166,6 @@ def _read(source: LandedSource, required: Sequence[str], optional: Sequence[str]
 def _read_csv(source: LandedSource, columns: _Columns, required: Sequence[str], optional: Sequence[str]) -> int:
     from pyarrow import csv
 
-    ragged: list[int] = []
-
-    def note_ragged(row: csv.InvalidRow) -> str:
-        # The parser counts the header as row 1.
-        ragged.append(row.number - 1)
-        return "skip"
-
     text = PlainText(source)
     row_count = 0
     try:
@@ -171,9 +173,8 @@ def _read_csv(source: LandedSource, columns: _Columns, required: Sequence[str], 
             pa.PythonFile(text, "r"),
             # One thread: only then does the parser know row numbers, and the casts below cost more than it does.
             csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-            csv.ParseOptions(invalid_row_handler=note_ragged),
             # As text first: one bad field must not fail the file, and the casts know which it was.
-            csv.ConvertOptions(
+            convert_options=csv.ConvertOptions(
                 column_types={name: pa.string() for name in (*required, *optional)},
                 check_utf8=False,
                 strings_can_be_null=True,
@@ -193,18 +194,18 @@ def _read_csv(source: LandedSource, columns: _Columns, required: Sequence[str], 
     except (pa.ArrowInvalid, pa.ArrowMemoryError) as error:
         # The parser's own message quotes the row, which may hold anything.
         raise DataError(f"{source.label} {_csv_problem(str(error), text, row_count)}") from None
-    if ragged:
-        rows = describe_rows(np.array(ragged))
-        expected = len(reader.schema.names)
-        raise DataError(f"{source.label}: other than {expected} fields in {rows}; mend the file and land it again")
     return row_count
 
 
 def _csv_problem(error: str, text: PlainText, row_count: int) -> str:
     if text.is_empty:
         return "is empty; land it with at least a header row"
-    if "straddl" in error:
+    if "straddl" in error or "out of sync" in error:
         return f"has an unclosed quote or a row over {_BLOCK_BYTES} bytes after data row {row_count}; mend the file"
+    if ragged := _RAGGED_ROW.match(error):
+        row, expected, found = map(int, ragged.groups())
+        # The parser counts the header as row 1.
+        return f"has {found} fields in data row {row - 1}, expected {expected}; mend the file and land it again"
     return f"cannot be parsed as CSV after data row {row_count}; mend the file and land it again"
 
 

@@ -44,7 +44,7 @@ def raw_transactions_schema() -> "DataFrameSchema":
         {
             ID_COLUMN: _identifier_column(),
             EVENT_TIME_COLUMN: Column(
-                pd.DatetimeTZDtype("us", "UTC"),
+                pd.DatetimeTZDtype("us", "UTC"),  # type: ignore[arg-type]  # the stubs know nanoseconds only
                 title="Event time",
                 description="When the transaction happened: the partition day plus its second of the day, UTC.",
             ),

@@ -43,7 +43,7 @@ class LandedSource:
             path.fs.invalidate_cache()
             self._file = path.fs.open(path.path, "rb", block_size=_REMOTE_BLOCK_BYTES, cache_type="readahead")
         else:
-            self._file = open(path.path, "rb", buffering=0)
+            self._file = open(path.path, "rb", buffering=0)  # noqa: SIM115  closed by __exit__
         self._digest = hashlib.sha256()
         self._byte_count = 0
         self._marks = self._current_marks()
@@ -137,20 +137,23 @@ class PlainText:
     def close(self) -> None:
         """Nothing: the source is closed by who opened it."""
 
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes of text, at most `size`; empty at the end.
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes of text, fewer only at the end.
 
         Raises:
             DataError: the compressed stream is damaged or cut off.
         """
         try:
             block: bytes = self._stream.read(size)
+            # The parser takes what one call returns for a block, so a short one is filled up.
+            while 0 < len(block) < size and (more := self._stream.read(size - len(block))):
+                block += more
         except (EOFError, zlib.error, gzip.BadGzipFile):
             problem = "is not a complete gzip file, perhaps its upload was cut off"
             raise DataError(f"{self._source.label} {problem}; land it again") from None
         self.is_empty = self.is_empty and not block
-        if block or self._is_ended:
-            return block
-        # A header without a line end would otherwise be no header to the parser.
-        self._is_ended = True
-        return b"\n"
+        if len(block) < size and not self._is_ended:
+            # A header without a line end would otherwise be no header to the parser.
+            self._is_ended = True
+            block += b"\n"
+        return block

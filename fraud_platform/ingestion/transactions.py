@@ -5,19 +5,25 @@ How files are parsed and which values are allowed does not belong here.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from upath import UPath
 
 from fraud_platform.errors import DataError
 from fraud_platform.governance.pan_guard import mask_card_numbers
-from fraud_platform.ingestion.identity import deduplicate, derive_identifiers, event_times, hash_rows
+from fraud_platform.ingestion.identity import (
+    deduplicate,
+    derive_identifiers,
+    event_times,
+    hash_rows,
+    rank_hashes,
+    rank_texts,
+)
 from fraud_platform.ingestion.landing import TRANSACTIONS, LandedFile, LandingZone, origin_of_all
 from fraud_platform.ingestion.quarantine import REPEATED_ID, join_quarantine, judge_rows, quarantine_lines
 from fraud_platform.ingestion.reading import LandedTable, read_landed_table
@@ -116,14 +122,12 @@ def ingest_day(landing: LandingZone, day: date) -> IngestedDay:
     parts = [_Part.read(path, day) for path in paths]
     position_in_file = np.concatenate([part.rows for part in parts])
     file_index = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
-    identifiers = pa.chunked_array([part.identifiers for part in parts], pa.string()).combine_chunks()
     hashes = np.concatenate([part.hashes for part in parts])
-    unique = deduplicate(identifiers, hashes, np.concatenate([part.labels() for part in parts]))
-
+    ranks, identifiers_at = _identify(parts, day, hashes)
+    unique = deduplicate(ranks, hashes, np.concatenate([part.labels() for part in parts]))
     times = event_times(day, np.concatenate([part.column(TIME_COLUMN) for part in parts]))
-    order = unique.kept[_time_order(times[unique.kept], identifiers.take(pa.array(unique.kept)))]
-    transactions = _assemble(parts, order, times, identifiers, unique.labels)
-
+    order = unique.kept[np.lexsort((ranks[unique.kept], times[unique.kept]))]
+    transactions = _assemble(parts, order, times[order], identifiers_at(order), unique.labels[order])
     conflicts = [
         quarantine_lines(
             part.table.file.name,
@@ -160,8 +164,9 @@ def ingest_file(path: UPath, day: date) -> IngestedFile:
     """
     part = _Part.read(path, day)
     times = event_times(day, part.column(TIME_COLUMN))
-    labels = part.labels()
-    transactions = _assemble([part], np.arange(len(part.rows)), times, part.identifiers, labels)
+    order = np.arange(len(part.rows))
+    _, identifiers_at = _identify([part], day, part.hashes)
+    transactions = _assemble([part], order, times, identifiers_at(order), part.labels())
     return IngestedFile(part.table.file, transactions, part.quarantine)
 
 
@@ -172,14 +177,14 @@ class _Part:
     Attributes:
         table: the file; its numbers leave it one by one as the day is assembled.
         rows: positions of the good rows in the file, ascending: int64 [n].
-        identifiers: of the good rows: Arrow strings [n].
+        given_identifiers: of the good rows: Arrow strings [n]; None if the file has none.
         hashes: of the good rows' landed values: uint64 [n].
         quarantine: the other rows.
     """
 
     table: LandedTable
     rows: np.ndarray
-    identifiers: pa.StringArray
+    given_identifiers: pa.StringArray | None
     hashes: np.ndarray
     quarantine: pd.DataFrame
 
@@ -189,11 +194,8 @@ class _Part:
         verdict = judge_rows(table)
         rows = np.flatnonzero(verdict.is_good)
         hashes = hash_rows([table.numbers[name] for name in LANDED_COLUMNS])[rows]
-        if table.identifiers is None:
-            identifiers = derive_identifiers(day, hashes)
-        else:
-            identifiers = table.identifiers.take(pa.array(rows))
-        return cls(table, rows, identifiers, hashes, verdict.quarantine)
+        given = None if table.identifiers is None else table.identifiers.take(pa.array(rows))
+        return cls(table, rows, given, hashes, verdict.quarantine)
 
     def column(self, name: str) -> np.ndarray:
         """The good rows' values of a numeric column."""
@@ -212,28 +214,36 @@ class _Part:
         return values if len(self.rows) == self.table.row_count else values[self.rows]
 
 
-def _time_order(times: np.ndarray, identifiers: pa.StringArray) -> np.ndarray:
-    """The order by time, then identifier (bytewise): int64 [n]."""
-    keys = pa.table({"time": times, "identifier": identifiers})
-    return pc.sort_indices(keys, [("time", "ascending"), ("identifier", "ascending")]).to_numpy()
+def _identify(
+    parts: Sequence[_Part], day: date, hashes: np.ndarray
+) -> tuple[np.ndarray, Callable[[np.ndarray], pa.StringArray]]:
+    """The identifiers' ranks, and the identifiers at chosen positions; those derived are not written out before."""
+    if all(part.given_identifiers is None for part in parts):
+        return rank_hashes(hashes), lambda positions: derive_identifiers(day, hashes[positions])
+    texts = pa.concat_arrays(
+        derive_identifiers(day, part.hashes) if part.given_identifiers is None else part.given_identifiers
+        for part in parts
+    )
+    return rank_texts(texts), lambda positions: texts.take(pa.array(positions))
 
 
 def _assemble(
     parts: Sequence[_Part], order: np.ndarray, times: np.ndarray, identifiers: pa.StringArray, labels: np.ndarray
 ) -> pd.DataFrame:
-    """The raw table with its rows in `order`; takes the columns out of `parts` as it goes.
+    """The raw table: the numbers in `parts` at positions `order`, beside times, identifiers and labels in that order.
 
     All numbers go into one block, a column at a time, so that the day is never there twice.
     """
     block = np.empty((len(LANDED_COLUMNS), len(order)))
     for index, name in enumerate(LANDED_COLUMNS):
         pieces = [part.take_column(name) for part in parts]
-        np.take(pieces[0] if len(pieces) == 1 else np.concatenate(pieces), order, out=block[index])
+        # "clip" never happens, but the checking default would first write to a buffer of its own.
+        np.take(pieces[0] if len(pieces) == 1 else np.concatenate(pieces), order, out=block[index], mode="clip")
     table = pd.DataFrame(block.T, columns=list(LANDED_COLUMNS), copy=False)
-    table.insert(0, ID_COLUMN, identifiers.take(pa.array(order)).to_numpy(zero_copy_only=False))
-    moments = pd.DatetimeIndex(times[order].view("datetime64[us]")).tz_localize("UTC")
+    table.insert(0, ID_COLUMN, identifiers.to_numpy(zero_copy_only=False))
+    moments = pd.DatetimeIndex(times.view("datetime64[us]")).tz_localize("UTC")
     table.insert(1, EVENT_TIME_COLUMN, moments)
-    is_unlabelled = np.isnan(labels[order])
-    classes = np.where(is_unlabelled, 0, labels[order]).astype(np.int8)
-    table.insert(len(table.columns), LABEL_COLUMN, pd.arrays.IntegerArray(classes, is_unlabelled))
+    is_unlabelled = np.isnan(labels)
+    classes = np.where(is_unlabelled, 0, labels).astype(np.int8)
+    table.insert(len(table.columns), LABEL_COLUMN, pd.Series(pd.arrays.IntegerArray(classes, is_unlabelled)))
     return table

@@ -39,7 +39,7 @@ def draw_drift(report: Mapping[str, Any], subtitle: str) -> bytes:
         bars = figure.add_axes((0.115, bottom, 0.50 if has_days else 0.85, top - bottom))
         _draw_bars(bars, rows, report["limits"])
         if has_days:
-            cells = figure.add_axes((0.655, bottom, 0.325, top - bottom), sharey=bars)
+            cells = figure.add_axes((0.655, bottom, 0.325, top - bottom))
             _draw_days(cells, rows, days, report["limits"])
     _write_title(figure, report, subtitle, height)
     buffer = io.BytesIO()
@@ -56,6 +56,11 @@ def _rows(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _positions(rows: list[Mapping[str, Any]]) -> list[float]:
     """From the top down, one unit a row; the score a little apart."""
     return [-index - (0.5 if row["feature"] == _SCORE_LABEL else 0.0) for index, row in enumerate(rows)]
+
+
+def _span(rows: list[Mapping[str, Any]]) -> tuple[float, float]:
+    """What both panels show from bottom to top, so that their rows meet."""
+    return _positions(rows)[-1] - 0.6, 0.6
 
 
 def _draw_bars(axes: "Axes", rows: list[Mapping[str, Any]], limits: Mapping[str, float]) -> None:
@@ -77,7 +82,7 @@ def _draw_bars(axes: "Axes", rows: list[Mapping[str, Any]], limits: Mapping[str,
             color=_COLOURS[verdict],
         )
     for position, length, row in zip(positions, lengths, rows, strict=True):
-        is_long = length > 0.85 * rim
+        is_long = length > 0.93 * rim
         axes.annotate(
             f"{row['psi']:.2f}" + (" »" if row["psi"] > rim else ""),
             (length, position),
@@ -91,7 +96,7 @@ def _draw_bars(axes: "Axes", rows: list[Mapping[str, Any]], limits: Mapping[str,
             bbox=None if is_long else {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
         )
     axes.set_xlim(0, rim)
-    axes.set_ylim(positions[-1] - 0.6, 0.6)
+    axes.set_ylim(_span(rows))
     axes.set_yticks(positions, [row["feature"] for row in rows])
     axes.set_xlabel("population stability index over the window", fontsize=8.5, color=_MUTED)
     axes.grid(axis="x", color=_GRID, linewidth=0.8, zorder=0)
@@ -111,23 +116,29 @@ def _draw_days(axes: "Axes", rows: list[Mapping[str, Any]], days: list[str], lim
     stops += [(limits["psi"] / rim, "#dc6a4a"), (1.0, _COLOURS["major"])]
     colours = LinearSegmentedColormap.from_list("drift", stops).with_extremes(bad="white")
     edges = np.arange(len(days) + 1) - 0.5
-    for position, row in zip(_positions(rows), rows, strict=True):
-        values = np.array([[np.nan if value is None else value for value in row["psi_by_day"]]])
-        axes.pcolormesh(
-            edges,
-            [position - 0.5, position + 0.5],
-            np.ma.masked_invalid(values),
-            cmap=colours,
-            norm=Normalize(0, rim),
-            edgecolors="white",
-            linewidth=1.5,
-        )
+    # Rows of cells meet between their middles; the score's row has its own upper rim, and nothing above it.
+    middles, values = _positions(rows), [row["psi_by_day"] for row in rows]
+    rims = [middles[0] + 0.5, *(middle - 0.5 for middle in middles)]
+    if rows[-1]["feature"] == _SCORE_LABEL:
+        rims.insert(-1, middles[-1] + 0.5)
+        values.insert(-1, [None] * len(days))
+    axes.pcolormesh(
+        edges,
+        rims,
+        np.ma.masked_invalid(np.array(values, dtype=np.float64)),
+        cmap=colours,
+        norm=Normalize(0, rim),
+        edgecolors="white",
+        linewidth=1.5,
+    )
     step = -(-len(days) // _MOST_DAY_LABELS)
     shown = range((len(days) - 1) % step, len(days), step)  # the last day always among them
     axes.set_xticks(list(shown), [days[index][5:] for index in shown])
     axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(_span(rows))
+    axes.set_yticks([])
     axes.set_title("the same, day by day", fontsize=8.5, color=_MUTED, pad=5)
-    axes.tick_params(axis="both", length=0, labelsize=7.5, labelcolor=_MUTED, labelleft=False)
+    axes.tick_params(axis="both", length=0, labelsize=7.5, labelcolor=_MUTED)
     axes.spines[:].set_visible(False)
 
 

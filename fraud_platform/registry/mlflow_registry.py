@@ -10,6 +10,7 @@ import os
 import sqlite3
 import tempfile
 import textwrap
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -77,9 +78,12 @@ class MlflowConnection:
             RegistryError: MLflow cannot be reached or refuses.
         """
         try:
-            if self._client is None:
-                self._client = self._connect()
-            yield self._client
+            with warnings.catch_warnings():
+                # MLflow's own use of what its libraries deprecate is nothing that whoever calls us could mend.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                if self._client is None:
+                    self._client = self._connect()
+                yield self._client
         except _failures() as error:
             raise RegistryError(f"{self._shown()} cannot {purpose}: {self._reason(error)}") from error
 
@@ -140,7 +144,12 @@ class MlflowConnection:
         return f"MLflow at {self._without_password(self.tracking_url)}"
 
     def _reason(self, error: Exception) -> str:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        root: BaseException = error
+        while cause := root.__cause__ or root.__context__:
+            root = cause
+        # "Connection refused" says it; the layers of HTTP around it do not.
+        said = str(root if isinstance(root, OSError) and root.strerror else error)
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
         text = self._without_password(lines[0] if lines else type(error).__name__)
         advice = "check MLFLOW_TRACKING_URI and that the server or database behind it is up"
         return f"{textwrap.shorten(text, _REASON_CHARACTERS, placeholder=' ...')}; {advice}"

@@ -164,7 +164,7 @@ class MlflowTracker:
             {
                 "cv_average_precision": candidate.cv_average_precision,
                 "train_average_precision": candidate.train_average_precision,
-                "fit_seconds": candidate.seconds,
+                "search_and_fit_seconds": candidate.seconds,
             }
         )
         self.log_evaluation(candidate.validation, "validation")

@@ -136,18 +136,25 @@ class RecordRegistry:
             raise RegistryError(
                 f"version {wanted.version} was rejected ({wanted.rejection}); move it to Staging first to overrule that"
             )
-        for record, entries in snapshot.history():
-            # An entry that an interrupted promotion left must not turn into history when the alias moves on.
-            self._write(record, "champion_from", format_history(settled(entries, snapshot.champion)))
-        snapshot = self._snapshot()
+        # An entry that an interrupted promotion left must not turn into history when the alias moves on.
+        unsettled = [
+            (record, came_about)
+            for record, entries in snapshot.history()
+            if (came_about := settled(entries, snapshot.champion)) != entries
+        ]
+        for record, came_about in unsettled:
+            self._write(record, "champion_from", format_history(came_about))
+        if unsettled:
+            snapshot = self._snapshot()
         promotions, record = snapshot.promotions(), snapshot.records[wanted.version]
-        last = latest(promotions)
+        aliases, last = dict(snapshot.aliases), latest(promotions)
         is_done = last and snapshot.champion == last.version == wanted.version and last.day <= day
         if not is_done:
             own = tuple(entry for entry in promotions if entry.version == wanted.version)
             announced = Promotion(wanted.version, day, next_decision_time(promotions, promoted_at), is_pending=True)
             self._store.set_tag(wanted.version, "champion_from", format_history((*own, announced)))
             if snapshot.champion is not None and snapshot.champion != wanted.version:
+                aliases[PREVIOUS] = snapshot.champion
                 self._store.set_alias(PREVIOUS, snapshot.champion)
             self._store.set_alias(CHAMPION, wanted.version)
             confirmed = settled((*own, announced), wanted.version)
@@ -157,7 +164,6 @@ class RecordRegistry:
         for other in snapshot.records.values():
             if other.version != wanted.version and other.tags.get("stage") == "Production":
                 self._write(other, "stage", "Archived")
-        aliases = self._store.aliases()
         for alias in (CHALLENGER, PREVIOUS):
             if aliases.get(alias) == wanted.version:
                 self._store.delete_alias(alias)

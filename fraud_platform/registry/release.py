@@ -36,7 +36,7 @@ class AcceptanceGates:
     min_precision: float = 0.80
     min_recall: float = 0.70
     min_average_precision: float = 0.70
-    max_train_validation_gap: float = 0.20
+    max_train_validation_gap: float = 0.30
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,19 @@ class ChampionComparison:
             "candidate_f1": self.candidate_f1 if math.isfinite(self.candidate_f1) else None,
             "average_precision_difference": self.average_precision_difference.as_dict(),
         }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "ChampionComparison":
+        """The comparison that `as_dict` wrote."""
+        champion_f1, candidate_f1 = document["champion_f1"], document["candidate_f1"]
+        return cls(
+            champion_version=document["champion_version"],
+            champion_as_of=date.fromisoformat(document["champion_as_of"]),
+            candidate_as_of=date.fromisoformat(document["candidate_as_of"]),
+            champion_f1=math.nan if champion_f1 is None else champion_f1,
+            candidate_f1=math.nan if candidate_f1 is None else candidate_f1,
+            average_precision_difference=Interval.from_dict(document["average_precision_difference"]),
+        )
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "ChampionComparison":

@@ -14,14 +14,14 @@ _SHOWN = ("average_precision", "f1", "precision", "recall", "precision_at_k", "r
 
 def candidates_markdown(candidates: Sequence[Mapping[str, Any]]) -> str:
     """One row per candidate family: inner cross-validation, train and validation figures, and the parameters found."""
-    header = "| candidate | average precision (inner folds) | train | validation | F1 | parameters |"
+    header = "| candidate | average precision: inner folds | train | validation | F1 on validation | parameters |"
     rows = [
         f"| {row['name']} | {_number(row['cv_average_precision'])} | {_number(row['train_average_precision'])} "
-        f"| {_interval(row['validation']['average_precision'])} | {_interval(row['validation']['f1'])} "
+        f"| {_number(row['validation_average_precision'])} | {_number(row['validation_f1'])} "
         f"| {', '.join(f'{name}={_setting(setting)}' for name, setting in sorted(row['params'].items()))} |"
         for row in candidates
     ]
-    return "\n".join([header, "|---|--:|--:|---|---|---|", *rows])
+    return "\n".join([header, "|---|--:|--:|--:|--:|---|", *rows])
 
 
 def evaluation_markdown(evaluation: Evaluation) -> str:

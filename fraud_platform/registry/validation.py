@@ -94,9 +94,7 @@ def validate(
     probabilities = bundle.predict(test.features)
     evaluation = evaluate(probabilities, test.labels, test.amounts, bundle.threshold.value, seed=seed)
     best = selected_candidate(bundle)
-    judged = judge_gates(
-        evaluation, best["train_average_precision"], best["validation"]["average_precision"]["value"], gates
-    )
+    judged = judge_gates(evaluation, best["train_average_precision"], best["validation_average_precision"], gates)
     comparison = None
     if champion is not None:
         version, champion_bundle = champion

@@ -32,10 +32,9 @@ SCORE_FILE_COLUMNS = (ID_COLUMN, "fraud_probability", "prediction", "threshold",
 def daily_predictions_schema() -> "DataFrameSchema":
     """The contract of `daily_predictions`: one row per transaction of the day, in the order of `features`."""
     import numpy as np
-    import pandas as pd
     import pandera.pandas as pa
 
-    time = pd.DatetimeTZDtype("us", "UTC")
+    time = "datetime64[us, UTC]"
     probability = pa.Check.in_range(0, 1)
     return pa.DataFrameSchema(
         {

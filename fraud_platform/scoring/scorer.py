@@ -3,24 +3,59 @@
 Which model is in charge does not belong here, and neither does where decisions are stored.
 """
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+import os
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from upath import UPath
 
+from fraud_platform.errors import DataError
+from fraud_platform.features.engineering import build_features
 from fraud_platform.features.profile import Profile, profile_table
 from fraud_platform.features.schema import EVENT_TIME_COLUMN
 from fraud_platform.ingestion.schema import ID_COLUMN
+from fraud_platform.ingestion.transactions import ingest_file
 from fraud_platform.scoring.explanations import reasons_for
-from fraud_platform.scoring.schema import PREDICTION_COLUMNS
+from fraud_platform.scoring.schema import PREDICTION_COLUMNS, SCORE_FILE_COLUMNS
+from fraud_platform.storage import open_location, write_atomically
 from fraud_platform.training.dataset import feature_matrix
 
 if TYPE_CHECKING:
     from fraud_platform.training.bundle import ModelBundle
 
 Floats = NDArray[np.float64]
+
+_NO_DAY = date(1970, 1, 1)
+
+
+class ScoredFile(NamedTuple):
+    """A scored file.
+
+    Attributes:
+        decisions: `SCORE_FILE_COLUMNS`, good rows in the file's order.
+        quarantine: the rows that could not be scored: `file`, `row` (1-based), `column`, `reason`.
+    """
+
+    decisions: pd.DataFrame
+    quarantine: pd.DataFrame
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Stores the decisions, whole or not at all.
+
+        Raises:
+            DataError: the name says neither `.parquet` nor `.csv`.
+            OSError: the location cannot be written.
+        """
+        target = open_location(path)
+        if target.suffix == ".parquet":
+            write_atomically(target, self.decisions.to_parquet(index=False))
+        elif target.suffix == ".csv":
+            write_atomically(target, self.decisions.to_csv(index=False).encode())
+        else:
+            raise DataError(f"cannot write {target.name}: name the output .parquet or .csv")
 
 
 def score_day(
@@ -82,19 +117,54 @@ def score_day(
 
 def rank_by_suspicion(probabilities: Floats, transaction_ids: NDArray[np.object_]) -> NDArray[np.int64]:
     """The place of each row in the work list, int64 [n]: 1 is the highest probability, equals go by transaction_id."""
-    order = np.argsort(-probabilities, kind="stable")
-    ranked = probabilities[order]
-    is_like_previous = np.append(False, ranked[1:] == ranked[:-1])
-    is_tied = is_like_previous | np.append(is_like_previous[1:], False)
-    # Most probabilities are distinct; only the texts of those that are not need comparing.
-    tied_rows = order[is_tied]
-    run = np.cumsum(~is_like_previous)[is_tied]
-    order[is_tied] = tied_rows[np.lexsort((transaction_ids[tied_rows].astype(str), run))]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # Arrow compares texts natively, and only those of equal probability.
+    keys = pa.table({"probability": probabilities, "id": pa.array(transaction_ids, pa.string())})
+    order = pc.sort_indices(keys, [("probability", "descending"), ("id", "ascending")]).to_numpy()
     ranks = np.empty(order.size, np.int64)
     ranks[order] = np.arange(1, order.size + 1)
     return ranks
 
 
+def score_file(
+    path: str | os.PathLike[str], bundle: "ModelBundle", model_version: str, *, day: date | None = None
+) -> ScoredFile:
+    """The decision on every good row of a file in the landing format, in its order, repeated rows included.
+
+    Args:
+        path: `.csv`, `.csv.gz` or `.parquet`, on disk or `s3://`.
+        bundle: the model that decides.
+        model_version: its registered version.
+        day: the day the rows are of, which derived identifiers begin with; by default the folder's, when its name is
+            a day as in the landing zone, else 1970-01-01. It changes no decision.
+
+    Raises:
+        DataError: the file breaks the contract; the message says where.
+        ModelError: the bundle was made for another feature schema.
+        OSError: the storage failed.
+    """
+    file = open_location(path)
+    landed = ingest_file(file, day or _day_of_folder(file))
+    probabilities = bundle.predict(build_features(landed.transactions))
+    decisions = {
+        ID_COLUMN: landed.transactions[ID_COLUMN],
+        "fraud_probability": probabilities,
+        "prediction": (probabilities >= bundle.threshold.value).astype(np.int8),
+        "threshold": np.full(len(probabilities), bundle.threshold.value),
+        "model_version": np.full(len(probabilities), model_version, dtype=object),
+    }
+    return ScoredFile(pd.DataFrame(decisions, columns=list(SCORE_FILE_COLUMNS)), landed.quarantine)
+
+
 def profile_scores(predictions: pd.DataFrame) -> Profile:
     """The distribution of `fraud_probability` among these predictions, for drift to compare."""
     return profile_table(predictions, ["fraud_probability"])
+
+
+def _day_of_folder(file: UPath) -> date:
+    try:
+        return date.fromisoformat(file.parent.name)
+    except ValueError:
+        return _NO_DAY

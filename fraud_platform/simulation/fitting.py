@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from fraud_platform.simulation.figures import NORMAL_SCORES, VARIABLES, Component, Figures
 from fraud_platform.simulation.replay import SECONDS_PER_DAY, read_public_file
 
-# Legitimate rows are first parted by how much they resemble fraud. A mixture that ignores this smooths the few
-# look-alikes away, and every model then looks better on simulated days than it is.
-SUSPICION_LIMITS = (0.02, 0.10)
-UNSUSPICIOUS_CLUSTERS = 8
-FRAUD_CLUSTERS = 4
+# Rows are first parted by how much they resemble fraud: legitimate look-alikes and well-hidden frauds are components
+# of their own. A mixture that ignores this smooths them away, and every model then looks better on simulated days than
+# it is. The plain rest of each class is clustered.
+LOOK_ALIKE_LIMITS = (0.02, 0.10)
+HIDDEN_FRAUD_LIMIT = 0.50
+PLAIN_LEGITIMATE_CLUSTERS = 8
+PLAIN_FRAUD_CLUSTERS = 4
 
 # Below this, a component's marginals would come close to quoting its rows; they join the nearest other one.
-MIN_COMPONENT_ROWS = 25
+MIN_COMPONENT_ROWS = 20
 # Correlations shrink towards none as if this many uncorrelated rows had been seen as well.
 SHRINKAGE_ROWS = 30
 
@@ -40,15 +42,12 @@ def fit_figures(table: pd.DataFrame, *, seed: int = 0) -> Figures:
         [table[list(VARIABLES[:-1])].to_numpy(np.float64), table["Time"].to_numpy(np.float64) % SECONDS_PER_DAY / 3600]
     )
     labels = table["Class"].to_numpy(np.int8)
-    suspicion = _out_of_fold_probabilities(values, labels, seed)[labels == 0]
-    legitimate, fraudulent = values[labels == 0], values[labels == 1]
-
-    bands = np.digitize(suspicion, SUSPICION_LIMITS)
-    groups = np.where(bands == 0, 0, UNSUSPICIOUS_CLUSTERS + bands)
-    groups[bands == 0] = _clusters(legitimate[bands == 0], UNSUSPICIOUS_CLUSTERS, seed)
+    suspicion = _out_of_fold_probabilities(values, labels, seed)
+    look_alike_band = np.digitize(suspicion[labels == 0], LOOK_ALIKE_LIMITS)
+    hidden_band = (suspicion[labels == 1] < HIDDEN_FRAUD_LIMIT).astype(np.int64)
     return Figures(
-        legitimate=_components(legitimate, groups, seed),
-        fraudulent=_components(fraudulent, _clusters(fraudulent, FRAUD_CLUSTERS, seed), seed),
+        legitimate=_mixture(values[labels == 0], look_alike_band, PLAIN_LEGITIMATE_CLUSTERS, seed),
+        fraudulent=_mixture(values[labels == 1], hidden_band, PLAIN_FRAUD_CLUSTERS, seed),
     )
 
 
@@ -78,7 +77,13 @@ def _clusters(values: NDArray[np.float64], count: int, seed: int) -> NDArray[np.
     return distances.argmin(axis=1)
 
 
-def _components(values: NDArray[np.float64], groups: NDArray[np.int64], seed: int) -> tuple[Component, ...]:
+def _mixture(
+    values: NDArray[np.float64], bands: NDArray[np.int64], plain_clusters: int, seed: int
+) -> tuple[Component, ...]:
+    """One component per cluster of the rows in band 0, and one per further band."""
+    is_plain = bands == 0
+    groups = bands + plain_clusters
+    groups[is_plain] = _clusters(values[is_plain], plain_clusters, seed)
     generator = np.random.default_rng(seed)
     members = [values[groups == group] for group in np.unique(groups)]
     return tuple(_component(rows, len(rows) / len(values), generator) for rows in members)
@@ -105,7 +110,7 @@ def main(path: str) -> None:
     data = fit_figures(read_public_file(path)).to_bytes()
     target = Path(__file__).with_name("figures.npz")
     target.write_bytes(data)
-    print(f"{target.name}: {len(data):,} bytes")
+    sys.stdout.write(f"{target.name}: {len(data):,} bytes\n")
 
 
 if __name__ == "__main__":

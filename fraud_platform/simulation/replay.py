@@ -4,8 +4,10 @@ Rows that nobody recorded (`simulator`), and putting days into a landing zone (`
 """
 
 import os
+import zlib
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,9 @@ from fraud_platform.errors import DataError
 from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, LANDED_COLUMNS
 from fraud_platform.simulation.drift import DriftInjection
 from fraud_platform.storage import open_location
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SECONDS_PER_DAY = 86_400
 
@@ -41,16 +46,20 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
             table = _parse(location.name, file)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; give a file in the format of creditcard.csv") from None
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read as {location.suffix or 'a table'} ({reason}); mend the file") from None
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        # The parser's own words quote the row, which may hold what must not be shown.
+        kind = type(error).__name__
+        raise DataError(f"{path}: cannot be read as a table ({kind}); give CSV, csv.gz or Parquet") from None
 
     needed = (*LANDED_COLUMNS, LABEL_COLUMN)
     missing = [name for name in needed if name not in table.column_names]
-    unexpected = [name for name in table.column_names if name not in (*needed, ID_COLUMN)]
-    if missing or unexpected:
-        problems = [f"{what} {', '.join(n)}" for what, n in (("lacks", missing), ("has unexpected", unexpected)) if n]
-        raise DataError(f"{path}: {' and '.join(problems)}; the columns must be Time, V1..V28, Amount, Class")
+    if missing:
+        raise DataError(f"{path}: lacks the column(s) {', '.join(missing)}; it must have Time, V1..V28, Amount, Class")
+    known = {*needed, ID_COLUMN} & set(table.column_names)
+    if len(table.column_names) > len(known):
+        # Unknown names are not repeated: in a file without a header they are the first row's values.
+        surplus = len(table.column_names) - len(known)
+        raise DataError(f"{path}: has {surplus} unexpected or repeated column(s); keep Time, V1..V28, Amount, Class")
     if len(table) == 0:
         raise DataError(f"{path}: holds no rows; give a file in the format of creditcard.csv")
     for name in needed:
@@ -129,7 +138,7 @@ def _deal(labels: NDArray[np.int8], wanted: int, generator: np.random.Generator)
     return np.concatenate([legitimate[: wanted - frauds], fraudulent[:frauds]])
 
 
-def _parse(name: str, file):  # type: ignore[no-untyped-def]
+def _parse(name: str, file: IO[bytes]) -> "pa.Table":
     import gzip
 
     import pyarrow.csv
@@ -137,6 +146,4 @@ def _parse(name: str, file):  # type: ignore[no-untyped-def]
 
     if name.endswith(".parquet"):
         return pyarrow.parquet.read_table(file)
-    if name.endswith(".gz"):
-        file = gzip.open(file)
-    return pyarrow.csv.read_csv(file)
+    return pyarrow.csv.read_csv(gzip.open(file) if name.endswith(".gz") else file)

@@ -3,8 +3,8 @@
 Which parameters win does not belong here (tuning), nor does what a fitted model can do (estimators).
 
 Imbalance is one searched parameter in every family, `fraud_weight_exponent`: a fraud counts as much as
-(legitimate rows / frauds) ** exponent legitimate rows. 1 is what scikit-learn calls "balanced" (and "balanced_subsample",
-whose bootstraps have the same share), XGBoost `scale_pos_weight` = that ratio (578 in the public file) and LightGBM
+(legitimate rows / frauds) ** exponent legitimate rows. 1 is what scikit-learn calls "balanced" (the same share of every
+bootstrap: "balanced_subsample"), XGBoost `scale_pos_weight` = that ratio (578 in the public file) and LightGBM
 `is_unbalance`; 0 leaves the rows as they are. Every search starts at 1 and then tries 0: which is better differs
 between families, and at 1 boosted trees lose average precision.
 """
@@ -129,6 +129,7 @@ def _fit_random_forest(
         max_depth=int(parameters["max_depth"]),
         min_samples_leaf=int(parameters["min_samples_leaf"]),
         max_features=parameters["max_features"],
+        max_samples=parameters["max_samples"],
         random_state=seed,
         n_jobs=TRAINING_THREADS,
     )
@@ -187,7 +188,8 @@ def _suggest_random_forest(trial: "optuna.Trial") -> Parameters:
         "n_estimators": trial.suggest_int("n_estimators", 60, 140, step=20),
         "max_depth": trial.suggest_int("max_depth", 6, 16),
         "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 8),
-        "max_features": trial.suggest_float("max_features", 0.1, 0.5),
+        "max_features": trial.suggest_float("max_features", 0.1, 0.4),
+        "max_samples": trial.suggest_float("max_samples", 0.3, 0.8),
         "fraud_weight_exponent": trial.suggest_float("fraud_weight_exponent", 0.0, 1.0),
     }
 
@@ -225,6 +227,7 @@ _RANDOM_FOREST_START: Parameters = {
     "max_depth": 12,
     "min_samples_leaf": 1,
     "max_features": 0.2,
+    "max_samples": 0.5,
     "fraud_weight_exponent": 1.0,
 }
 _XGBOOST_START: Parameters = {

