@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
@@ -22,7 +22,9 @@ from fraud_platform.terminal import (
     out,
     print_days,
     print_error,
+    print_findings,
     print_releases,
+    print_settings,
     print_versions,
 )
 
@@ -164,12 +166,11 @@ def score(
     Example: fraud-platform score transactions.csv --output decisions.parquet
     """
     from fraud_platform.scoring.scorer import score_file
-    from fraud_platform.storage import open_location
 
     registry = _registry()
     version = registry.find(model)
-    scored = score_file(open_location(file), registry.load(version), version.version)
-    scored.write(open_location(output))
+    scored = score_file(file, registry.load(version), version.version)
+    scored.write(output)
     alerts = int(scored.decisions["prediction"].sum())
     out.print(f"{len(scored.decisions):,} transactions scored by {version.semver}, {alerts:,} alerts: {output}")
     if len(scored.quarantine):
@@ -199,9 +200,13 @@ def doctor() -> None:
 
     Example: fraud-platform doctor
     """
-    from fraud_platform.defs.doctor import examine
+    from fraud_platform.defs.doctor import effective_settings, findings
 
-    if not examine(load_settings()):
+    settings = load_settings()
+    print_settings(effective_settings(settings))
+    found = list(findings(settings))
+    print_findings(found)
+    if not all(finding.is_well for finding in found):
         raise SystemExit(1)
 
 
@@ -244,7 +249,9 @@ def _made_days(
     return replay(table, start=calendar[0], days=len(calendar), seed=seed, rows_per_day=rows_per_day, drift=drift)
 
 
-def _deliver(made: "Iterable[tuple[date, pd.DataFrame]]", calendar: list[date], *, name: str) -> None:
+def _deliver(
+    made: "Iterable[tuple[date, pd.DataFrame]]", calendar: list[date], *, name: Literal["replayed", "simulated"]
+) -> None:
     from fraud_platform.ingestion.landing import LandingZone
     from fraud_platform.simulation.delivery import land_days
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from fraud_platform.defs.demo import DayStory, ReleaseStory
+    from fraud_platform.defs.doctor import Finding
     from fraud_platform.registry.registry import ModelVersion
 
 out = Console()
@@ -84,6 +85,25 @@ def print_versions(versions: Iterable["ModelVersion"]) -> None:
             version.digest.removeprefix("sha256:")[:12],
         )
     out.print(table)
+
+
+def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:
+    """One row per variable: its effective value and where it comes from."""
+    table = Table(title="Settings", title_justify="left")
+    table.add_column("variable", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("from", no_wrap=True)
+    for variable, value, source in rows:
+        table.add_row(variable, escape(value), source)
+    out.print(table)
+
+
+def print_findings(findings: Iterable["Finding"]) -> None:
+    """One line per place: well, or what is wrong and what to do."""
+    for finding in findings:
+        mark = "[green]well[/] " if finding.is_well else "[bold red]wrong[/]"
+        remedy = "" if finding.is_well else f"; {finding.remedy}"
+        out.print(f"{mark} {finding.subject}: {escape(finding.detail + remedy)}", soft_wrap=True, highlight=False)
 
 
 def _share(value: float | None) -> str:

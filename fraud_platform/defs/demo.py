@@ -101,9 +101,8 @@ def live(
         runs.run_day(definitions, instance, "daily", day)
         for request in drift_requests(definitions, instance):
             step(f"{day}: {request.tags[CAUSE_TAG]}; retraining")
-            runs.run_day(
-                definitions, instance, "retraining", date.fromisoformat(request.partition_key), tags=request.tags
-            )
+            as_of = date.fromisoformat(request.partition_key or day.isoformat())
+            runs.run_day(definitions, instance, "retraining", as_of, tags=request.tags)
 
 
 def drift_requests(definitions: dg.Definitions, instance: DagsterInstance) -> Iterator[dg.RunRequest]:

@@ -10,13 +10,17 @@ from fraud_platform.settings import Settings
 
 def resources(settings: Settings) -> dict[str, object]:
     """Every resource the graph asks for, by the key it asks with."""
-    where = {"storage_url": settings.storage_url}
-    tracking = {"tracking_url": settings.tracking_url, "artifact_url": settings.artifact_url}
+    storage = settings.storage_url
     return {
-        "platform": Platform(landing_url=settings.landing_url, **where, **tracking),
-        "tracking": ExperimentTracking(**tracking),
-        "tables": TableIOManager(**where),
-        "footers": FooterIOManager(**where),
-        "documents": DocumentIOManager(**where),
-        "bundles": BundleIOManager(**where),
+        "platform": Platform(
+            landing_url=settings.landing_url,
+            storage_url=storage,
+            tracking_url=settings.tracking_url,
+            artifact_url=settings.artifact_url,
+        ),
+        "tracking": ExperimentTracking(tracking_url=settings.tracking_url, artifact_url=settings.artifact_url),
+        "tables": TableIOManager(storage_url=storage),
+        "footers": FooterIOManager(storage_url=storage),
+        "documents": DocumentIOManager(storage_url=storage),
+        "bundles": BundleIOManager(storage_url=storage),
     }

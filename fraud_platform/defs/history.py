@@ -3,7 +3,7 @@
 Nothing here decides anything; sensors and the demo do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -53,3 +53,19 @@ def retrainings(instance: DagsterInstance, trigger: str) -> list[date]:
     wanted = dg.RunsFilter(job_name="retraining", tags={TRIGGER_TAG: trigger}, statuses=statuses)
     runs = instance.get_runs(wanted, limit=HISTORY_LIMIT)
     return [date.fromisoformat(run.tags["dagster/partition"]) for run in runs if "dagster/partition" in run.tags]
+
+
+def cause_of_failure(events: Iterable[dg.DagsterEvent]) -> str | None:
+    """Why the first failed step among `events` failed, in one line; None when no step did."""
+    for event in events:
+        if not event.is_step_failure:
+            continue
+        failure = event.step_failure_data
+        if failure.user_failure_data and failure.user_failure_data.description:
+            return failure.user_failure_data.description
+        error = failure.error
+        while error and error.cause:
+            error = error.cause
+        if error:
+            return " ".join(error.message.split())
+    return None

@@ -46,7 +46,9 @@ class HomeComputeLogs(LocalComputeLogManager):
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> "HomeComputeLogs":
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "HomeComputeLogs":
         """The logs of the current `FRAUD_HOME`."""
         return cls(base_dir=str(home_from_environment() / "dagster" / "compute_logs"), inst_data=inst_data)
 

@@ -35,7 +35,7 @@ def preview(table: pd.DataFrame) -> dg.TableMetadataValue:
     # One column at a time: a frame-wide aggregate would copy the whole day.
     records = [
         dg.TableRecord(
-            {"column": name, **{what: _rounded(getattr(column, what)()) for what in ("mean", "std", "min", "max")}}
+            {"column": str(name), **{what: _rounded(getattr(column, what)()) for what in ("mean", "std", "min", "max")}}
         )
         for name, column in numbers.items()
     ]

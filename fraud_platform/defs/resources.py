@@ -9,10 +9,11 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from fraud_platform.defs.previews import accepted_previews
 from fraud_platform.registry.registry import CHAMPION
 from fraud_platform.settings import Settings, load_settings
 from fraud_platform.storage import DayStore
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from fraud_platform.registry.mlflow_tracker import MlflowTracker
     from fraud_platform.registry.registry import ModelRegistry, ModelVersion
     from fraud_platform.training.bundle import ModelBundle
-
-EXPERIMENT = "fraud_detector"
 
 
 class Platform(dg.ConfigurableResource):
@@ -91,22 +90,26 @@ class ExperimentTracking(dg.ConfigurableResource):
     def run(self, context: dg.AssetExecutionContext) -> Iterator["MlflowTracker"]:
         """The tracker of this Dagster run's MLflow run, which ends with the block: finished, or failed on an error."""
         # dagster-mlflow imports MLflow, which takes seconds: only runs that train pay for it.
-        from dagster_mlflow.resources import MlFlow
+        with accepted_previews():
+            from dagster_mlflow.resources import MlFlow
 
+        from fraud_platform.registry.mlflow_registry import EXPERIMENT
         from fraud_platform.registry.mlflow_tracker import MlflowTracker, prepare_experiment
 
         prepare_experiment(self.tracking_url, EXPERIMENT, artifact_url=self.artifact_url)
-        run = MlFlow(
-            SimpleNamespace(
-                log=context.log,
-                dagster_run=context.run,
-                run_id=context.run_id,
-                resource_config={"experiment_name": EXPERIMENT, "mlflow_tracking_uri": self.tracking_url},
-            )
+        init_context = SimpleNamespace(
+            log=context.log,
+            dagster_run=context.run,
+            run_id=context.run_id,
+            resource_config={"experiment_name": EXPERIMENT, "mlflow_tracking_uri": self.tracking_url},
         )
+        with accepted_previews():
+            run = MlFlow(init_context)
+        # dagster-mlflow lends its object every function of MLflow at run time, out of a type checker's sight.
+        mlflow: Any = run
+        status = "FAILED"
         try:
-            yield MlflowTracker(self.tracking_url, run_id=run.active_run().info.run_id)
-        except BaseException:
-            run.end_run(status="FAILED")
-            raise
-        run.end_run(status="FINISHED")
+            yield MlflowTracker(self.tracking_url, run_id=mlflow.active_run().info.run_id)
+            status = "FINISHED"
+        finally:
+            mlflow.end_run(status=status)

@@ -3,13 +3,13 @@
 What to run and when belongs to the caller; nothing here reads data.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
 
 import dagster as dg
 from dagster import DagsterInstance
 
+from fraud_platform.defs.history import cause_of_failure
 from fraud_platform.errors import PlatformError
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -55,27 +55,8 @@ def run_range(
     return _checked(result, f"{', '.join(assets)} of {first} to {last}")
 
 
-def first_cause(result: dg.ExecuteInProcessResult) -> str:
-    """Why a run failed, in one line: the innermost error of the first failed step, or the failed check."""
-    for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error:
-            failure = event.step_failure_data
-            if failure.user_failure_data and failure.user_failure_data.description:
-                return failure.user_failure_data.description
-            error = failure.error
-            while error.cause:
-                error = error.cause
-            return error.message.strip().splitlines()[0]
-    return "no step says why; open the run in the Dagster UI"
-
-
 def _checked(result: dg.ExecuteInProcessResult, what: str) -> dg.ExecuteInProcessResult:
     if not result.success:
-        raise PlatformError(f"{what} failed: {first_cause(result)} (run {result.run_id})")
+        cause = cause_of_failure(result.all_events) or "a blocking check failed; open the run in the Dagster UI"
+        raise PlatformError(f"{what} failed: {cause} (run {result.run_id})")
     return result
-
-
-def silence_libraries() -> None:
-    """Keeps the libraries' informational chatter off a terminal."""
-    for name in ("mlflow", "alembic", "optuna", "dagster", "botocore", "aiobotocore"):
-        logging.getLogger(name).setLevel(logging.ERROR)

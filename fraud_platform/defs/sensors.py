@@ -5,13 +5,13 @@ from the run history, so a restarted daemon, a lost cursor or a second instance 
 """
 
 import json
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import dagster as dg
 
 from fraud_platform.defs.checks import DRIFT_CHECK
 from fraud_platform.defs.history import (
+    cause_of_failure,
     latest_evaluations,
     latest_materialisation_metadata,
     latest_materialised_day,
@@ -31,13 +31,11 @@ DAYS_PER_TICK = 20
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Runs the daily chain for every day whose landed files are new or have changed.",
 )
-def landing_sensor(
-    context: dg.SensorEvaluationContext, platform: Platform
-) -> Iterator[dg.RunRequest] | dg.SensorResult | dg.SkipReason:
+def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
     """Compares each landed day's listing with the one that was ingested; the cursor only remembers the comparison."""
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     calendar = set(DAYS.get_partition_keys())
-    requests = []
+    requests: list[dg.RunRequest] = []
     for day in platform.landing.days():
         key = day.isoformat()
         if key not in calendar or len(requests) == DAYS_PER_TICK:
@@ -88,7 +86,7 @@ def retrain_on_performance_sensor(
     context: dg.SensorEvaluationContext, platform: Platform
 ) -> dg.RunRequest | dg.SkipReason:
     """Requests `retraining` when each of the two latest weeks, pooled, has an F1 below the limit."""
-    from fraud_platform.monitoring.performance import OutcomeCounts, persistent_shortfall
+    from fraud_platform.monitoring.shortfall import OutcomeCounts, persistent_shortfall
 
     latest = latest_materialised_day(context.instance, "realised_performance")
     if latest is None:
@@ -128,12 +126,7 @@ def retrain_on_performance_sensor(
 def run_failure_sensor(context: dg.RunFailureSensorContext) -> None:
     """Logs every failed run of this code location where operators look: the daemon's log and the sensor's tick."""
     run = context.dagster_run
-    causes = [
-        event.event_specific_data.error_display_string.strip().splitlines()[0]
-        for event in context.get_step_failure_events()
-        if event.event_specific_data
-    ]
-    cause = "; ".join(causes) or context.failure_event.message
+    cause = cause_of_failure(context.get_step_failure_events()) or context.failure_event.message
     context.log.error(f"{run.job_name} of {run.tags.get('dagster/partition', 'no day')} failed ({run.run_id}): {cause}")
 
 

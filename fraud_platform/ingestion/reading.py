@@ -167,39 +167,39 @@ def _read_csv(source: LandedSource, columns: _Columns, required: Sequence[str], 
     from pyarrow import csv
 
     text = PlainText(source)
+    header = text.first_line(within=_BLOCK_BYTES)
+    if not header:
+        raise DataError(f"{source.label} is empty; land it with at least a header row")
+    # As text first: one bad field must not fail the file, and the casts know which it was.
+    convert = csv.ConvertOptions(
+        column_types={name: pa.string() for name in (*required, *optional)},
+        check_utf8=False,
+        strings_can_be_null=True,
+        null_values=list(MISSING_TEXTS),
+    )
     row_count = 0
     try:
-        reader = csv.open_csv(
-            pa.PythonFile(text, "r"),
-            # One thread: only then does the parser know row numbers, and the casts below cost more than it does.
-            csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-            # As text first: one bad field must not fail the file, and the casts know which it was.
-            convert_options=csv.ConvertOptions(
-                column_types={name: pa.string() for name in (*required, *optional)},
-                check_utf8=False,
-                strings_can_be_null=True,
-                null_values=list(MISSING_TEXTS),
-            ),
-        )
-        _check_header(source.label, reader.schema.names, required, optional)
-        for name in reader.schema.names:
+        # The header on its own: rows that do not fit a wrong header are not worth a message.
+        names = csv.open_csv(pa.BufferReader(header + b"\n")).schema.names
+        _check_header(source.label, names, required, optional)
+        for name in names:
             # A file without rows has no batches, but its columns exist all the same.
             columns.add(name, pa.array([], pa.string()), 0)
-        for batch in reader:
-            for name, column in zip(reader.schema.names, batch.columns, strict=True):
+        # One thread: only then does the parser know row numbers, and the casts below cost more than it does.
+        options = csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False)
+        for batch in csv.open_csv(pa.PythonFile(text, "r"), options, convert_options=convert):
+            for name, column in zip(names, batch.columns, strict=True):
                 columns.add(name, column, row_count)
             row_count += batch.num_rows
     except UnicodeDecodeError:
         raise DataError(f"{source.label} is not UTF-8 text; land it as UTF-8") from None
     except (pa.ArrowInvalid, pa.ArrowMemoryError) as error:
         # The parser's own message quotes the row, which may hold anything.
-        raise DataError(f"{source.label} {_csv_problem(str(error), text, row_count)}") from None
+        raise DataError(f"{source.label} {_csv_problem(str(error), row_count)}") from None
     return row_count
 
 
-def _csv_problem(error: str, text: PlainText, row_count: int) -> str:
-    if text.is_empty:
-        return "is empty; land it with at least a header row"
+def _csv_problem(error: str, row_count: int) -> str:
     if "straddl" in error or "out of sync" in error:
         return f"has an unclosed quote or a row over {_BLOCK_BYTES} bytes after data row {row_count}; mend the file"
     if ragged := _RAGGED_ROW.match(error):

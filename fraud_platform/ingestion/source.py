@@ -6,6 +6,7 @@ What the bytes mean does not belong here.
 import gzip
 import hashlib
 import os
+import re
 import zlib
 from types import TracebackType
 from typing import IO, Any, Self
@@ -20,6 +21,7 @@ from fraud_platform.storage import is_remote
 # One range request per block: large enough for few round trips, small beside a day's memory.
 _REMOTE_BLOCK_BYTES = 8 * 2**20
 _BLOCK_BYTES = 2**20
+_LINE_END = re.compile(rb"[\r\n]")
 
 
 class LandedSource:
@@ -116,7 +118,7 @@ class PlainText:
 
     def __init__(self, source: LandedSource) -> None:
         """Reads from `source`, whose name decides whether it is compressed."""
-        self.is_empty = True
+        self._ahead = b""
         self._source = source
         self._is_ended = False
         is_compressed = source.path.name.lower().endswith(".gz")
@@ -137,23 +139,39 @@ class PlainText:
     def close(self) -> None:
         """Nothing: the source is closed by who opened it."""
 
-    def read(self, size: int) -> bytes:
-        """The next `size` bytes of text, fewer only at the end.
+    def first_line(self, within: int) -> bytes:
+        """The first line that is not blank, without its end; looks at `within` bytes and takes none away.
 
         Raises:
             DataError: the compressed stream is damaged or cut off.
         """
+        self._ahead = self.read(within)
+        return _LINE_END.split(self._ahead.lstrip(b"\r\n"), 1)[0]
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes of text, fewer only at the end or after `first_line`.
+
+        Raises:
+            DataError: the compressed stream is damaged or cut off.
+        """
+        if self._ahead:
+            block, self._ahead = self._ahead[:size], self._ahead[size:]
+            return block
+        # The parser takes what one call returns for a block, so a short one is filled up.
+        pieces, missing = [], size
+        while missing and (piece := self._read_some(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+        if missing and not self._is_ended:
+            # A header without a line end would otherwise be no header to the parser.
+            self._is_ended = True
+            pieces.append(b"\n")
+        return b"".join(pieces)
+
+    def _read_some(self, size: int) -> bytes:
         try:
             block: bytes = self._stream.read(size)
-            # The parser takes what one call returns for a block, so a short one is filled up.
-            while 0 < len(block) < size and (more := self._stream.read(size - len(block))):
-                block += more
         except (EOFError, zlib.error, gzip.BadGzipFile):
             problem = "is not a complete gzip file, perhaps its upload was cut off"
             raise DataError(f"{self._source.label} {problem}; land it again") from None
-        self.is_empty = self.is_empty and not block
-        if len(block) < size and not self._is_ended:
-            # A header without a line end would otherwise be no header to the parser.
-            self._is_ended = True
-            block += b"\n"
         return block

@@ -77,6 +77,12 @@ class MlflowConnection:
         Raises:
             RegistryError: MLflow cannot be reached or refuses.
         """
+        if self._client is None:
+            # Before MLflow is imported: whoever cannot reach it need not wait seconds for that either.
+            try:
+                self._check_reachable()
+            except (OSError, sqlite3.Error) as error:
+                raise self._refusal(purpose, error) from error
         try:
             with warnings.catch_warnings():
                 # MLflow's own use of what its libraries deprecate is nothing that whoever calls us could mend.
@@ -85,7 +91,7 @@ class MlflowConnection:
                     self._client = self._connect()
                 yield self._client
         except _failures() as error:
-            raise RegistryError(f"{self._shown()} cannot {purpose}: {self._reason(error)}") from error
+            raise self._refusal(purpose, error) from error
 
     def experiment_id(self) -> str:
         """The experiment's id; the experiment is created on first use."""
@@ -101,7 +107,6 @@ class MlflowConnection:
     def _connect(self) -> "MlflowClient":
         for name, text in _MLFLOW_DEFAULTS.items():
             os.environ.setdefault(name, text)
-        self._check_reachable()
         # Whoever imported MLflow before us has its logger at INFO already.
         import mlflow
 
@@ -143,16 +148,18 @@ class MlflowConnection:
     def _shown(self) -> str:
         return f"MLflow at {self._without_password(self.tracking_url)}"
 
-    def _reason(self, error: Exception) -> str:
+    def _refusal(self, purpose: str, error: Exception) -> RegistryError:
         root: BaseException = error
         while cause := root.__cause__ or root.__context__:
             root = cause
         # "Connection refused" says it; the layers of HTTP around it do not.
         said = str(root if isinstance(root, OSError) and root.strerror else error)
         lines = [line.strip() for line in said.splitlines() if line.strip()]
-        text = self._without_password(lines[0] if lines else type(error).__name__)
-        advice = "check MLFLOW_TRACKING_URI and that the server or database behind it is up"
-        return f"{textwrap.shorten(text, _REASON_CHARACTERS, placeholder=' ...')}; {advice}"
+        reason = self._without_password(lines[0] if lines else type(error).__name__)
+        return RegistryError(
+            f"{self._shown()} cannot {purpose}: {textwrap.shorten(reason, _REASON_CHARACTERS, placeholder=' ...')}; "
+            "check MLFLOW_TRACKING_URI and that the server or database behind it is up"
+        )
 
     def _without_password(self, text: str) -> str:
         password = urlsplit(self.tracking_url).password

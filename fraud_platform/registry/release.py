@@ -111,18 +111,6 @@ class ChampionComparison:
             average_precision_difference=Interval.from_dict(document["average_precision_difference"]),
         )
 
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> "ChampionComparison":
-        """The comparison that `as_dict` wrote."""
-        figures = {name: document[name] for name in ("champion_f1", "candidate_f1")}
-        return cls(
-            champion_version=document["champion_version"],
-            champion_as_of=date.fromisoformat(document["champion_as_of"]),
-            candidate_as_of=date.fromisoformat(document["candidate_as_of"]),
-            average_precision_difference=Interval.from_dict(document["average_precision_difference"]),
-            **{name: math.nan if figure is None else figure for name, figure in figures.items()},
-        )
-
 
 @dataclass(frozen=True)
 class ReleaseDecision:

@@ -71,7 +71,7 @@ class DriftInjection:
         is_fraud = table["Class"].to_numpy() == 1
         frauds = np.flatnonzero(is_fraud)
         chosen = generator.permutation(frauds)[: round(len(frauds) * self.new_fraud_share)]
-        if len(chosen) == 0 or np.count_nonzero(~is_fraud) < 2:
+        if len(chosen) == 0 or np.count_nonzero(~is_fraud) <= 1:
             return  # no fraud, or nothing ordinary to hide among
         for known, new in self.new_fraud_columns:
             known_values, new_values = table[known].to_numpy(copy=True), table[new].to_numpy(copy=True)

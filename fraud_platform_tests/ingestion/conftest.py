@@ -52,6 +52,7 @@ def land(zone: LandingZone) -> Callable[..., Path]:
 def object_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an empty bucket on an S3 server in this process."""
     import boto3
+    import requests
     import s3fs
     from moto.server import ThreadedMotoServer
 
@@ -68,6 +69,8 @@ def object_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     # File systems are kept per set of arguments, not per environment.
     s3fs.S3FileSystem.clear_instance_cache()
+    # Servers of one process share what they store.
+    requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10)
     boto3.client("s3").create_bucket(Bucket="landing-zone")
     yield "s3://landing-zone/prefix"
     s3fs.S3FileSystem.clear_instance_cache()

@@ -17,11 +17,12 @@ from fraud_platform_tests.ingestion.conftest import DAY, make_rows
 
 def labels_by_identifier(labels: pd.DataFrame) -> dict[str, tuple[int, str]]:
     confirmed_labels_schema().validate(labels)
-    return {row.transaction_id: (row.Class, row.source) for row in labels.itertuples()}
+    pairs = zip(labels["Class"].tolist(), labels["source"].tolist(), strict=True)
+    return dict(zip(labels["transaction_id"].tolist(), pairs, strict=True))
 
 
 def test_a_label_file_overrules_the_transaction_file(land: Callable[..., Path], zone: LandingZone) -> None:
-    land("a.csv", make_rows(3).assign(transaction_id=["a", "b", "c"], Class=[1, 0, None]))
+    land("a.csv", make_rows(3).assign(transaction_id=["a", "b", "c"], Class=["1", "0", ""]))
     land("a.csv", "Class,transaction_id\n0,a\n1,from-last-week\n", kind="labels")
     labels = labels_of_day(zone, ingest_day(zone, DAY).transactions, DAY)
     assert labels_by_identifier(labels) == {

@@ -177,11 +177,11 @@ def validation_metrics(
     **What it does.** Evaluates the candidate, and the champion on the same rows; bootstraps every figure; holds them
     against the acceptance gates. A failed gate fails the check `acceptance_gates`, and `model_release` refuses.
     """
+    from fraud_platform.registry.pictures import validation_pictures
     from fraud_platform.registry.release import AcceptanceGates
     from fraud_platform.registry.tables import evaluation_markdown
     from fraud_platform.registry.validation import TestReading, validate, validation_document
     from fraud_platform.training.dataset import assemble
-    from fraud_platform.training.plots import evaluation_plots
 
     settings = platform.settings
     reading = TestReading(at=datetime.now(UTC), run_id=context.run_id, bundle_sha256=trained_model.digest)
@@ -202,7 +202,7 @@ def validation_metrics(
     document = validation_document(
         validation, trained_model, readings=[*platform.test_readings(day), reading.as_dict()]
     )
-    plots = evaluation_plots(trained_model, test, validation.probabilities)
+    plots = validation_pictures(trained_model, test, validation, seed=settings.seed)
     with tracking.run(context) as tracker:
         tracker.log_evaluation(validation.evaluation, "test")
         tracker.log_plots(plots)
