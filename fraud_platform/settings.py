@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     drift_psi_limit: float = Field(0.25, gt=0, description="population stability index above which a feature drifted")
     drift_feature_limit: int = Field(3, ge=1, description="drifted features at which the drift check fails")
     drift_cooldown_days: int = Field(7, ge=1, description="days after a drift retraining before drift may ask again")
+    drift_retry_days: int = Field(1, ge=1, description="the same after a drift retraining whose model was refused")
     performance_f1_limit: float = Field(0.72, ge=0, le=1, description="realised F1 below which retraining is asked for")
     performance_window_days: int = Field(14, ge=1, description="days over which realised performance is measured")
 

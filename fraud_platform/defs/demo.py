@@ -83,17 +83,7 @@ def live(
     Raises:
         PlatformError: a run failed.
     """
-    training_day = first_training_day(days, drift_from)
-    step(f"ingesting {days[0]} to {training_day} in one run")
-    runs.run_range(definitions, instance, INGESTED, days[0], training_day)
-    step(f"training and releasing the first model as of {training_day}")
-    runs.run_day(
-        definitions,
-        instance,
-        "retraining",
-        training_day,
-        tags={TRIGGER_TAG: "manual", CAUSE_TAG: "first model of the demo"},
-    )
+    training_day = _release_first_model(definitions, instance, days, drift_from=drift_from, step=step)
     step(f"scoring {days[0]} to {training_day} in hindsight, in one run")
     runs.run_range(definitions, instance, SCORED, days[0], training_day)
     for day in [day for day in days if day > training_day]:
@@ -103,6 +93,33 @@ def live(
             step(f"{day}: {request.tags[CAUSE_TAG]}; retraining")
             as_of = date.fromisoformat(request.partition_key or day.isoformat())
             runs.run_day(definitions, instance, "retraining", as_of, tags=request.tags)
+
+
+def _release_first_model(
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    days: list[date],
+    *,
+    drift_from: date | None,
+    step: Callable[[str], Any],
+) -> date:
+    """The as-of day of the first model that passes the gates; each refusal adds a day of labels and tries again."""
+    first = first_training_day(days, drift_from)
+    step(f"ingesting {days[0]} to {first} in one run")
+    runs.run_range(definitions, instance, INGESTED, days[0], first)
+    for day in (day for day in days if day >= first):
+        if day > first:
+            step(f"{day}: ingesting one more day, because the model before was refused")
+            runs.run_range(definitions, instance, INGESTED, day, day)
+        step(f"training a model as of {day}")
+        tags = {TRIGGER_TAG: "manual", CAUSE_TAG: "first model of the demo"}
+        runs.run_day(definitions, instance, "retraining", day, tags=tags)
+        if history.release_action(instance, day) == "released":
+            return day
+    refusal = history.latest_materialisation_metadata(instance, "model_release", days[-1])["reason"]
+    raise PlatformError(
+        f"no model passed the acceptance gates up to {days[-1]}: {refusal}; give it more or longer days"
+    )
 
 
 def drift_requests(definitions: dg.Definitions, instance: DagsterInstance) -> Iterator[dg.RunRequest]:

@@ -47,6 +47,11 @@ def latest_materialised_day(instance: DagsterInstance, asset: str) -> date | Non
     return date.fromisoformat(max(days)) if days else None
 
 
+def release_action(instance: DagsterInstance, day: date) -> str | None:
+    """What became of the model trained as of `day`: released, rejected or kept; None while nothing is decided."""
+    return latest_materialisation_metadata(instance, "model_release", day).get("action")
+
+
 def retrainings(instance: DagsterInstance, trigger: str) -> list[date]:
     """The as-of days of the retraining runs that `trigger` has asked for and that did not fail."""
     statuses = [status for status in dg.DagsterRunStatus if status not in UNANSWERED]

@@ -15,6 +15,7 @@ from fraud_platform.defs.history import (
     latest_evaluations,
     latest_materialisation_metadata,
     latest_materialised_day,
+    release_action,
     retrainings,
 )
 from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG, daily, retraining
@@ -73,6 +74,7 @@ def retrain_on_drift_sensor(context: dg.SensorEvaluationContext, platform: Platf
         day=day,
         cause=str(evaluation.metadata["verdict"].value),
         cooldown_days=platform.settings.drift_cooldown_days,
+        retry_days=platform.settings.drift_retry_days,
     )
 
 
@@ -115,6 +117,7 @@ def retrain_on_performance_sensor(
         day=latest,
         cause=shortfall.sentence,
         cooldown_days=platform.settings.performance_window_days,
+        retry_days=platform.settings.performance_window_days,
     )
 
 
@@ -131,15 +134,24 @@ def run_failure_sensor(context: dg.RunFailureSensorContext) -> None:
 
 
 def _retraining_request(
-    context: dg.SensorEvaluationContext, *, trigger: str, day: date, cause: str, cooldown_days: int
+    context: dg.SensorEvaluationContext,
+    *,
+    trigger: str,
+    day: date,
+    cause: str,
+    cooldown_days: int,
+    retry_days: int,
 ) -> dg.RunRequest | dg.SkipReason:
-    """A request for the latest day with features, unless this trigger had one within the cool-down before `day`."""
+    """A request for the latest day with features, unless this trigger had one within the cool-down before `day`.
+
+    A refused model has answered nothing, so after one the shorter `retry_days` hold: every day brings new labels.
+    """
     latest = latest_materialised_day(context.instance, "features") or day
-    answered = [asked for asked in retrainings(context.instance, trigger) if (day - asked).days < cooldown_days]
-    if answered:
-        return dg.SkipReason(
-            f"retraining as of {max(answered)} already answers it; the next may follow {cooldown_days} days later"
-        )
+    for asked in sorted(retrainings(context.instance, trigger), reverse=True):
+        was_refused = release_action(context.instance, asked) in ("rejected", "kept")
+        wait_days = retry_days if was_refused else cooldown_days
+        if (day - asked).days < wait_days:
+            return dg.SkipReason(f"retraining as of {asked} answers it; the next may follow {wait_days} days later")
     return dg.RunRequest(
         run_key=f"{trigger}-{day}",
         partition_key=latest.isoformat(),

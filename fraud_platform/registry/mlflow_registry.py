@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fraud_platform.errors import ModelError, RegistryError
+from fraud_platform.registry.reachability import require_answer
 from fraud_platform.registry.record_registry import RecordRegistry
 from fraud_platform.registry.record_store import Record
 from fraud_platform.registry.registry import MODEL_NAME
@@ -40,8 +41,6 @@ _MLFLOW_DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-_CONNECT_SECONDS, _ANSWER_SECONDS = 4.0, 8.0
-_DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 # A column of that width in MLflow's own schema; PostgreSQL refuses more.
 _DESCRIPTION_CHARACTERS = 5000
@@ -80,7 +79,7 @@ class MlflowConnection:
         if self._client is None:
             # Before MLflow is imported: whoever cannot reach it need not wait seconds for that either.
             try:
-                self._check_reachable()
+                require_answer(self.tracking_url)
             except (OSError, sqlite3.Error) as error:
                 raise self._refusal(purpose, error) from error
         try:
@@ -112,32 +111,6 @@ class MlflowConnection:
 
         logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
         return mlflow.MlflowClient(self.tracking_url, self.tracking_url)
-
-    def _check_reachable(self) -> None:
-        """Fails within seconds where MLflow itself would try again for minutes."""
-        address = urlsplit(self.tracking_url)
-        scheme = address.scheme.partition("+")[0]
-        if scheme in ("http", "https"):
-            import requests
-
-            try:
-                # Any answer will do, an error's too: somebody is there, and MLflow says best what is wrong.
-                requests.get(f"{self.tracking_url.rstrip('/')}/health", timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS))
-            except requests.exceptions.SSLError:
-                return
-        elif scheme in _DATABASE_PORTS and address.hostname:
-            import socket
-
-            port = address.port or _DATABASE_PORTS[scheme]
-            socket.create_connection((address.hostname, port), timeout=_CONNECT_SECONDS).close()
-        elif scheme == "sqlite" and address.path.strip("/") not in ("", ":memory:"):
-            database = Path(address.path.removeprefix("/"))
-            database.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(database)
-            try:
-                connection.execute("PRAGMA schema_version")
-            finally:
-                connection.close()
 
     def _artifact_uri(self) -> str | None:
         if self._artifact_url is None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fraud_platform.errors import RegistryError
-from fraud_platform.registry import mlflow_registry
+from fraud_platform.registry import reachability
 from fraud_platform.registry.mlflow_registry import MlflowConnection, MlflowRegistry
 from fraud_platform.registry.mlflow_tracker import MlflowTracker, prepare_experiment
 from fraud_platform_tests.registry.registration import march, promote, register
@@ -54,7 +54,7 @@ def test_a_closed_port_is_one_line_and_shows_no_password(closed_port: int, schem
 
 
 def test_a_server_that_never_answers_is_one_line(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mlflow_registry, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(reachability, "ANSWER_SECONDS", 0.5)
     assert "timed out" in complaint(f"http://127.0.0.1:{silent_port}")
 
 
