@@ -69,6 +69,11 @@ def main() -> None:
     except KeyboardInterrupt:
         print_error("interrupted; nothing is half-written, and the same command begins again")
         raise SystemExit(1) from None
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        print_error(f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it")
+        raise SystemExit(1) from None
 
 
 @app.command()

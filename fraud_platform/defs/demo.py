@@ -125,9 +125,8 @@ def _release_first_model(
 def drift_requests(definitions: dg.Definitions, instance: DagsterInstance) -> Iterator[dg.RunRequest]:
     """What `retrain_on_drift_sensor` would ask for now."""
     sensor = definitions.get_repository_def().get_sensor_def("retrain_on_drift_sensor")
-    with dg.build_sensor_context(
-        instance=instance, repository_def=definitions.get_repository_def(), sensor_name=sensor.name
-    ) as context:
+    resources = {key: definitions.resources[key] for key in sensor.required_resource_keys}
+    with dg.build_sensor_context(instance=instance, resources=resources, sensor_name=sensor.name) as context:
         yield from sensor.evaluate_tick(context).run_requests or []
 
 

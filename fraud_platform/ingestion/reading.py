@@ -5,7 +5,7 @@ Rules about rows, and what the columns are for, do not belong here.
 
 import mmap
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -221,19 +221,17 @@ def _read_parquet(source: LandedSource, columns: _Columns, required: Sequence[st
         _check_header(source.label, names, required, optional)
         for name in names:
             # One column at a time: the decoded table never stands beside its own copy.
+            column = file.read(columns=[name]).column(0)
+            if len(column) != file.metadata.num_rows:
+                raise pa.ArrowInvalid("a column is shorter or longer than the file says")
             first_row = 0
-            for chunk in _chunks(file, name):
+            for chunk in column.chunks or [pa.array([], column.type)]:
                 columns.add(name, chunk, first_row)
                 first_row += len(chunk)
         return file.metadata.num_rows
     except (pa.ArrowException, OSError, ValueError):
         # The bytes are in memory: no storage can have failed here.
         raise DataError(f"{source.label} is not a readable Parquet file; land it again") from None
-
-
-def _chunks(file: "object", name: str) -> Iterator[pa.Array]:
-    column = file.read(columns=[name]).column(0)  # type: ignore[attr-defined]
-    yield from column.chunks or [pa.array([], column.type)]
 
 
 def _check_header(label: str, names: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> None:

@@ -129,7 +129,8 @@ class ModelRegistry(Protocol):
     def promote(self, version: ModelVersion | str, *, day: date, reason: str, promoted_at: datetime) -> ModelVersion:
         """The version as champion of `day` and every later day; the champion before it becomes previous, Archived.
 
-        A promotion that was interrupted changes nothing or everything for readers; calling again completes it.
+        A promotion that was interrupted changes nothing or everything for readers (but that `previous` may be missing);
+        calling again completes it.
         Promoting who is champion of `day` already changes nothing.
 
         Raises:

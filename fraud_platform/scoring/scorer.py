@@ -98,10 +98,10 @@ def score_day(
         is_alike = shadow.feature_names == bundle.feature_names
         challenger_probabilities = shadow.predict(matrix if is_alike else features)
     instant = pd.Timestamp(scored_at).tz_convert("UTC").as_unit("us")
-    transaction_ids = features[ID_COLUMN].to_numpy(dtype=object)
+    transaction_ids = features[ID_COLUMN].to_numpy(dtype=object, copy=True)
     columns = {
         ID_COLUMN: transaction_ids,
-        EVENT_TIME_COLUMN: features[EVENT_TIME_COLUMN].array,
+        EVENT_TIME_COLUMN: features[EVENT_TIME_COLUMN].array.copy(),
         "fraud_probability": probabilities,
         "prediction": is_alert.astype(np.int8),
         "threshold": np.full(row_count, bundle.threshold.value),
@@ -112,7 +112,8 @@ def score_day(
         "challenger_probability": challenger_probabilities,
         "challenger_version": np.full(row_count, None if challenger is None else challenger[1], dtype=object),
     }
-    return pd.DataFrame(columns, columns=list(PREDICTION_COLUMNS))
+    # The arrays as they are: gathered into blocks, the table would for a moment be there twice.
+    return pd.DataFrame(columns, columns=list(PREDICTION_COLUMNS), copy=False)
 
 
 def rank_by_suspicion(probabilities: Floats, transaction_ids: NDArray[np.object_]) -> NDArray[np.int64]:
@@ -120,9 +121,14 @@ def rank_by_suspicion(probabilities: Floats, transaction_ids: NDArray[np.object_
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    # Arrow compares texts natively, and only those of equal probability.
-    keys = pa.table({"probability": probabilities, "id": pa.array(transaction_ids, pa.string())})
-    order = pc.sort_indices(keys, [("probability", "descending"), ("id", "ascending")]).to_numpy()
+    order = np.argsort(-probabilities)
+    ranked = probabilities[order]
+    is_like_previous = np.append(False, ranked[1:] == ranked[:-1])[: order.size]
+    is_tied = is_like_previous | np.append(is_like_previous[1:], False)[: order.size]
+    # Only the identifiers of equals are looked at, and Arrow compares texts natively.
+    tied = order[is_tied]
+    keys = pa.table({"run": np.cumsum(~is_like_previous)[is_tied], "id": pa.array(transaction_ids[tied], pa.string())})
+    order[is_tied] = tied[pc.sort_indices(keys, [("run", "ascending"), ("id", "ascending")]).to_numpy()]
     ranks = np.empty(order.size, np.int64)
     ranks[order] = np.arange(1, order.size + 1)
     return ranks

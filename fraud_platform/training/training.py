@@ -18,7 +18,7 @@ from fraud_platform.training.bundle import SCORE_COLUMN, ModelBundle
 from fraud_platform.training.calibration import Calibration, fit_calibration
 from fraud_platform.training.candidates import Candidate
 from fraud_platform.training.dataset import LabelledRows
-from fraud_platform.training.estimators import Estimator
+from fraud_platform.training.estimators import ALL_CORES, Estimator
 from fraud_platform.training.evaluation import Evaluation, evaluate
 from fraud_platform.training.sampling import subsample_legitimate
 from fraud_platform.training.thresholds import DecisionThreshold, choose_threshold
@@ -173,7 +173,7 @@ def _contend(
     )
     positions, weights = subsample_legitimate(train.labels, REFIT_LEGITIMATE_LIMIT, np.random.default_rng(seed))
     fitted = train if weights is None else train.take(positions)
-    estimator = candidate.fit(found.params, fitted.features, fitted.labels, seed, weights)
+    estimator = candidate.fit(found.params, fitted.features, fitted.labels, seed, weights, threads=ALL_CORES)
     train_average_precision = average_precision(fitted.labels, estimator.predict_probability(fitted.features), weights)
     scores = estimator.predict_probability(validation.features)
     calibration = fit_calibration(scores, validation.labels)

@@ -34,11 +34,17 @@ def test_a_promotion_takes_eight_writes() -> None:
     assert counting._writes_left == 1
 
 
-@pytest.mark.parametrize("is_answer_lost", [False, True])
 @pytest.mark.parametrize("at_write", range(1, WRITE_COUNT + 1))
-def test_calling_again_completes_a_promotion_interrupted_at_any_write(
-    registry: RecordRegistry, at_write: int, is_answer_lost: bool
-) -> None:
+def test_calling_again_completes_a_promotion_interrupted_at_any_write(registry: RecordRegistry, at_write: int) -> None:
+    assert_calling_again_completes(registry, at_write, is_answer_lost=False)
+
+
+@pytest.mark.parametrize("at_write", range(1, WRITE_COUNT + 1))
+def test_calling_again_completes_a_promotion_whose_answer_was_lost_at_any_write(at_write: int) -> None:
+    assert_calling_again_completes(MemoryRegistry(), at_write, is_answer_lost=True)
+
+
+def assert_calling_again_completes(registry: RecordRegistry, at_write: int, *, is_answer_lost: bool) -> None:
     with_a_champion_and_a_challenger(registry)
     interrupted(registry, at_write, is_answer_lost=is_answer_lost)
     promote(registry, "3", 5, hour=3)

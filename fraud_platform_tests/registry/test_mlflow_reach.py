@@ -1,6 +1,7 @@
 """An MLflow that cannot be reached is one line within seconds; one that can is reached wherever it is."""
 
 import os
+import shutil
 import socket
 import threading
 import time
@@ -72,10 +73,9 @@ def test_an_unknown_kind_of_address_is_one_line() -> None:
 
 
 @pytest.fixture
-def server_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def server_url(tracking_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """MLflow's own server application on a loopback port, artifacts proxied; the command line adds only workers."""
-    with MlflowConnection(database := f"sqlite:///{tmp_path / 'server.db'}").reach("create the tables"):
-        pass
+    database = f"sqlite:///{shutil.copy(tracking_url.removeprefix('sqlite:///'), tmp_path / 'server.db')}"
     for name, text in {
         "_MLFLOW_SERVER_FILE_STORE": database,
         "_MLFLOW_SERVER_REGISTRY_STORE": database,
@@ -103,16 +103,16 @@ def server_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
 def test_registry_and_tracker_work_through_a_server(
     server_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    experiment = prepare_experiment(server_url)
+    experiment = prepare_experiment(server_url, "on_a_server")
     with MlflowConnection(server_url).reach("start a run") as client:
         run_id = client.create_run(experiment, run_name="training").info.run_id
     tracker = MlflowTracker(server_url, run_id=run_id)
     tracker.log_metrics({"test_f1": 0.8})
     tracker.log_plots({"roc": b"picture"})
-    registry = MlflowRegistry(server_url, cache=tmp_path / "cache")
+    registry = MlflowRegistry(server_url, cache=tmp_path / "cache", model_name="on_a_server")
     version = promote(registry, register(registry, "through a server", run_id=run_id), 1)
     assert (version.run_id, version.aliases) == (run_id, ("champion",))
-    assert MlflowRegistry(server_url).read_bytes("champion") == b"through a server"
+    assert MlflowRegistry(server_url, model_name="on_a_server").read_bytes("champion") == b"through a server"
     assert registry.champion_as_of(march(2)) == version
     with MlflowConnection(server_url).reach("end the run") as client:
         client.set_terminated(run_id)

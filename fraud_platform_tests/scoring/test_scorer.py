@@ -112,6 +112,15 @@ def test_a_day_without_a_feature_column_is_refused():
         score_day(features, bundle_of(Line()), "3", scored_at=SCORED_AT)
 
 
+def test_changing_a_scored_day_leaves_its_features_alone():
+    features = features_of(rows_with_first_feature([0, 7]))
+    before = features.copy(deep=True)
+    table = score_day(features, bundle_of(Line()), "3", scored_at=SCORED_AT)
+    table.loc[0, "transaction_id"] = "changed"
+    table.loc[0, "event_time"] = pd.Timestamp(SCORED_AT)
+    pd.testing.assert_frame_equal(features, before)
+
+
 def test_scoring_holds_one_copy_of_the_features_at_most():
     features = features_of(np.random.default_rng(0).normal(size=(30_000, COUNT)))
     estimator, _ = boosted_trees()
