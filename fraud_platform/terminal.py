@@ -6,6 +6,7 @@ Where the figures come from does not belong here.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -28,11 +29,11 @@ def print_error(message: str) -> None:
 
 def print_days(days: Sequence["DayStory"]) -> None:
     """One row a day: counts, realised metrics, drift and the model at work."""
-    table = Table(title="Days", title_justify="left")
-    for name in ("day", "transactions", "frauds", "alerts", "precision", "recall", "F1"):
-        table.add_column(name, justify="left" if name == "day" else "right")
-    table.add_column("model")
-    table.add_column("drift")
+    table = _table("Days")
+    for name in ("day", "rows", "frauds", "alerts", "precision", "recall", "F1"):
+        table.add_column(name, justify="left" if name == "day" else "right", no_wrap=True)
+    table.add_column("model", no_wrap=True)
+    table.add_column("drift", no_wrap=True)
     for story in days:
         table.add_row(
             story.day.isoformat(),
@@ -43,7 +44,7 @@ def print_days(days: Sequence["DayStory"]) -> None:
             _share(story.recall),
             _share(story.f1),
             f"{story.model_version}{' *' if story.is_hindsight else ''}",
-            escape(story.drift),
+            f"[red]{story.drift}[/] ({story.drifted_features})" if story.drifted_features else story.drift,
         )
     out.print(table)
     if any(story.is_hindsight for story in days):
@@ -52,24 +53,24 @@ def print_days(days: Sequence["DayStory"]) -> None:
 
 def print_releases(releases: Sequence["ReleaseStory"]) -> None:
     """One row per trained model: test metrics, what was decided and why."""
-    table = Table(title="Models", title_justify="left")
-    for name in ("as of", "trigger", "test average precision", "test F1", "decision", "why"):
-        table.add_column(name)
+    table = _table("Models")
+    for name in ("as of", "asked for by", "test AP", "test F1"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("decision and why", overflow="fold")
     for story in releases:
         table.add_row(
             story.as_of.isoformat(),
             story.trigger,
             f"{story.average_precision:.3f}",
             f"{story.f1:.3f}",
-            story.action,
-            escape(story.reason),
+            f"[bold]{story.action}[/]: {escape(story.reason)}",
         )
     out.print(table)
 
 
 def print_versions(versions: Iterable["ModelVersion"]) -> None:
     """One row per registered model, newest first."""
-    table = Table(title="Registered models", title_justify="left")
+    table = _table("Registered models")
     for name in ("version", "semver", "stage", "aliases", "algorithm", "as of", "data", "cause", "digest"):
         table.add_column(name)
     for version in versions:
@@ -89,7 +90,7 @@ def print_versions(versions: Iterable["ModelVersion"]) -> None:
 
 def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:
     """One row per variable: its effective value and where it comes from."""
-    table = Table(title="Settings", title_justify="left")
+    table = _table("Settings")
     table.add_column("variable", no_wrap=True)
     table.add_column("value", overflow="fold")
     table.add_column("from", no_wrap=True)
@@ -104,6 +105,11 @@ def print_findings(findings: Iterable["Finding"]) -> None:
         mark = "[green]well[/] " if finding.is_well else "[bold red]wrong[/]"
         remedy = "" if finding.is_well else f"; {finding.remedy}"
         out.print(f"{mark} {finding.subject}: {escape(finding.detail + remedy)}", soft_wrap=True, highlight=False)
+
+
+def _table(title: str) -> Table:
+    """A table narrow enough for a terminal of 80 characters."""
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _share(value: float | None) -> str:

@@ -6,8 +6,12 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 # The calendar is fixed when the graph is imported, so the environment is set before any test module is.
 _HOME = tempfile.mkdtemp(prefix="fraud-platform-tests-")
@@ -63,3 +67,12 @@ def s3_url(s3_server, monkeypatch) -> str:
     bucket = f"bank-{uuid.uuid4().hex[:12]}"
     boto3.client("s3").create_bucket(Bucket=bucket)
     return f"s3://{bucket}"
+
+
+@pytest.fixture
+def dagster_instance() -> "Iterator[DagsterInstance]":
+    """A Dagster instance in memory, gone with the test."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.ephemeral() as instance:
+        yield instance

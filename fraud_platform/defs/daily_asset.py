@@ -6,6 +6,7 @@ before the next is begun, so a range needs no more memory than a day.
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,7 +15,7 @@ import dagster as dg
 
 from fraud_platform.defs.partitions import DAYS, around
 from fraud_platform.defs.previews import accepted_previews
-from fraud_platform.errors import DataError, ModelError
+from fraud_platform.errors import PlatformError, RegistryError
 
 OWNERS = ["team:fraud-platform"]
 
@@ -24,6 +25,22 @@ RETRIES = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL,
 ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
 # A model of a past day must see that day's champion, so days are released one after the other.
 ONE_RUN_PER_DAY = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+
+
+@contextmanager
+def retried_only_where_time_helps(day: date) -> Iterator[None]:
+    """Lets errors of storage and registry reach the retry policy; any other ends the run at once, in one line.
+
+    Raises:
+        dg.Failure: bad data, a bad model or a mistake in the code, which no further try can mend.
+    """
+    try:
+        yield
+    except (OSError, RegistryError, dg.Failure):
+        raise
+    except Exception as error:
+        what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
+        raise dg.Failure(description=f"{day}: {what}", allow_retries=False) from error
 
 
 class DayMap(Mapping[date, Any]):
@@ -97,7 +114,7 @@ def daily_asset(
     """Decorates `function(day, <inputs>, <resources>) -> dg.Output` of one day; parameters are matched by name.
 
     A parameter that is neither `day`, an input nor a resource is refused at import. The `Output`'s metadata is recorded
-    on that day's materialisation. A `DataError` or `ModelError` fails the run at once: trying again cannot mend it.
+    on that day's materialisation.
     """
     reads = dict(inputs or {})
 
@@ -110,12 +127,10 @@ def daily_asset(
         def compute(context: dg.AssetExecutionContext, **loaded: DayMap) -> dg.Output:
             def one_day(day: date) -> dg.Output:
                 available = {name: getattr(context.resources, name) for name in resources if name in wanted}
-                values = {name: reads[name].of_day(value, day) for name, value in loaded.items() if name in wanted}
-                arguments = {"day": day, "context": context, **available, **values}
-                try:
+                with retried_only_where_time_helps(day):
+                    values = {name: reads[name].of_day(value, day) for name, value in loaded.items() if name in wanted}
+                    arguments = {"day": day, "context": context, **available, **values}
                     return function(**{name: arguments[name] for name in wanted})
-                except (DataError, ModelError) as error:
-                    raise dg.Failure(description=f"{day}: {error}", allow_retries=False) from error
 
             def stored_day_by_day() -> Iterator[tuple[date, Any]]:
                 for key in context.partition_keys:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from fraud_platform.defs.daily_asset import RETRIES
+from fraud_platform.defs.daily_asset import RETRIES, retried_only_where_time_helps
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
 from fraud_platform.defs.resources import Platform
@@ -39,7 +39,10 @@ def daily_check(
 
     def check(context: dg.AssetCheckExecutionContext, platform: Platform) -> dg.AssetCheckResult:
         days = [date.fromisoformat(key) for key in context.op_execution_context.partition_keys]
-        verdicts = {day: judge(day, platform) for day in days}
+        verdicts = {}
+        for day in days:
+            with retried_only_where_time_helps(day):
+                verdicts[day] = judge(day, platform)
         if len(days) == 1:
             verdict = verdicts[days[0]]
             return dg.AssetCheckResult(passed=verdict.is_passed, metadata=_metadata(verdict))

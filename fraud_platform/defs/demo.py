@@ -36,6 +36,7 @@ class DayStory:
     recall: float | None
     f1: float | None
     drift: str
+    drifted_features: int
     model_version: str
     is_hindsight: bool
 
@@ -124,9 +125,11 @@ def _release_first_model(
 
 def drift_requests(definitions: dg.Definitions, instance: DagsterInstance) -> Iterator[dg.RunRequest]:
     """What `retrain_on_drift_sensor` would ask for now."""
-    sensor = definitions.get_repository_def().get_sensor_def("retrain_on_drift_sensor")
-    resources = {key: definitions.resources[key] for key in sensor.required_resource_keys}
-    with dg.build_sensor_context(instance=instance, resources=resources, sensor_name=sensor.name) as context:
+    repository = definitions.get_repository_def()
+    sensor = repository.get_sensor_def("retrain_on_drift_sensor")
+    available = definitions.resources or {}
+    resources = {key: available[key] for key in sensor.required_resource_keys}
+    with dg.build_sensor_context(instance=instance, repository_def=repository, resources=resources) as context:
         yield from sensor.evaluate_tick(context).run_requests or []
 
 
@@ -148,7 +151,8 @@ def stories(instance: DagsterInstance, days: list[date]) -> list[DayStory]:
                 precision=outcome.get("precision"),
                 recall=outcome.get("recall"),
                 f1=outcome.get("f1"),
-                drift=metadata["drift_report"]["verdict"],
+                drift=metadata["drift_report"]["status"],
+                drifted_features=len(metadata["drift_report"]["drifted_features"]),
                 model_version=str(scored["model_semver"]),
                 is_hindsight=bool(scored["scored_in_hindsight"]),
             )

@@ -80,7 +80,7 @@ def _reach_registry(settings: Settings) -> str:
     from fraud_platform.registry.mlflow_registry import MlflowRegistry
 
     registry = MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url)
-    registry.probe()
+    registry.probe("fraud-platform doctor")
     versions = registry.versions()
     champion = next((version.semver for version in versions if "champion" in version.aliases), "none")
     return f"{masked(settings.tracking_url)} can be written: {len(versions)} models, champion: {champion}"

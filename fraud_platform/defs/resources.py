@@ -55,7 +55,7 @@ class Platform(dg.ConfigurableResource):
         """Where released models are kept."""
         from fraud_platform.registry.mlflow_registry import MlflowRegistry
 
-        return MlflowRegistry(self.tracking_url, artifact_url=self.artifact_url)
+        return MlflowRegistry(self.tracking_url, artifact_url=self.artifact_url, cache=self.settings.home / "bundles")
 
     @cached_property
     def project_root(self) -> Path:
@@ -93,7 +93,7 @@ class ExperimentTracking(dg.ConfigurableResource):
         with accepted_previews():
             from dagster_mlflow.resources import MlFlow
 
-        from fraud_platform.registry.mlflow_registry import EXPERIMENT
+        from fraud_platform.registry.mlflow_connection import EXPERIMENT
         from fraud_platform.registry.mlflow_tracker import MlflowTracker, prepare_experiment
 
         prepare_experiment(self.tracking_url, EXPERIMENT, artifact_url=self.artifact_url)

@@ -17,7 +17,7 @@ class DayModel:
     Attributes:
         version: which one.
         is_hindsight: the day is no later than what the model has learned from, so its decisions look better than
-            decisions about days it has never seen.
+            decisions about days it has never seen. Only days before the first release are decided like this.
     """
 
     version: ModelVersion

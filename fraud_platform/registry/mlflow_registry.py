@@ -5,138 +5,24 @@ do not belong here (`record_registry`), nor does the tracking of trainings (`mlf
 """
 
 import io
-import logging
-import os
-import sqlite3
 import tempfile
-import textwrap
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from fraud_platform.errors import ModelError, RegistryError
-from fraud_platform.registry.reachability import require_answer
+from fraud_platform.errors import ModelError
+from fraud_platform.registry.mlflow_connection import EXPERIMENT, MlflowConnection, ignoring_code
 from fraud_platform.registry.record_registry import RecordRegistry
 from fraud_platform.registry.record_store import Record
 from fraud_platform.registry.registry import MODEL_NAME
-from fraud_platform.storage import is_remote, open_location
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-EXPERIMENT = MODEL_NAME
-
-# MLflow is configured by its own variables. These are defaults for whoever set none: an unreachable server is an
-# error after seconds rather than minutes of retries, and standard output belongs to whoever calls us.
-_MLFLOW_DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-}
 
 # A column of that width in MLflow's own schema; PostgreSQL refuses more.
 _DESCRIPTION_CHARACTERS = 5000
-
-# One line of a terminal or a chat message, not a page of nested connection errors.
-_REASON_CHARACTERS = 300
 
 _MODEL_DESCRIPTION = (
     "Finds credit-card fraud in daily batches. `champion` decides, `challenger` is scored in its shadow, `previous` is "
     "what a rollback returns to. The tag `champion_from` of a version lists the days its reigns began."
 )
-
-
-class MlflowConnection:
-    """One MLflow, reached when it is first needed; its failures are RegistryErrors of one line.
-
-    Args:
-        tracking_url: database URI (`sqlite:////folder/mlflow.db`) or the URL of an MLflow server.
-        artifact_url: folder or `s3://` prefix for files; None leaves it to the server.
-        experiment: name of the experiment that runs belong to.
-    """
-
-    def __init__(self, tracking_url: str, *, artifact_url: str | None = None, experiment: str = EXPERIMENT) -> None:
-        self.tracking_url = tracking_url
-        self._artifact_url = artifact_url
-        self._experiment = experiment
-        self._client: MlflowClient | None = None
-
-    @contextmanager
-    def reach(self, purpose: str) -> Iterator["MlflowClient"]:
-        """MLflow's client, for the length of one `purpose` such as "read the registered models".
-
-        Raises:
-            RegistryError: MLflow cannot be reached or refuses.
-        """
-        if self._client is None:
-            # Before MLflow is imported: whoever cannot reach it need not wait seconds for that either.
-            try:
-                require_answer(self.tracking_url)
-            except (OSError, sqlite3.Error) as error:
-                raise self._refusal(purpose, error) from error
-        try:
-            with warnings.catch_warnings():
-                # MLflow's own use of what its libraries deprecate is nothing that whoever calls us could mend.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                if self._client is None:
-                    self._client = self._connect()
-                yield self._client
-        except _failures() as error:
-            raise self._refusal(purpose, error) from error
-
-    def experiment_id(self) -> str:
-        """The experiment's id; the experiment is created on first use."""
-        with self.reach(f"open experiment {self._experiment!r}") as client:
-            for _ in range(2):
-                existing = client.get_experiment_by_name(self._experiment)
-                if existing is not None:
-                    return str(existing.experiment_id)
-                with _ignoring_code("RESOURCE_ALREADY_EXISTS"):
-                    client.create_experiment(self._experiment, artifact_location=self._artifact_uri())
-        raise RegistryError(f"{self._shown()} neither has nor creates experiment {self._experiment!r}")
-
-    def _connect(self) -> "MlflowClient":
-        for name, text in _MLFLOW_DEFAULTS.items():
-            os.environ.setdefault(name, text)
-        # Whoever imported MLflow before us has its logger at INFO already.
-        import mlflow
-
-        logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
-        return mlflow.MlflowClient(self.tracking_url, self.tracking_url)
-
-    def _artifact_uri(self) -> str | None:
-        if self._artifact_url is None:
-            return None
-        folder = open_location(self._artifact_url)
-        return str(folder) if is_remote(folder) else Path(folder.path).as_uri()
-
-    def _shown(self) -> str:
-        return f"MLflow at {self._without_password(self.tracking_url)}"
-
-    def _refusal(self, purpose: str, error: Exception) -> RegistryError:
-        root: BaseException = error
-        while cause := root.__cause__ or root.__context__:
-            root = cause
-        # "Connection refused" says it; the layers of HTTP around it do not.
-        said = str(root if isinstance(root, OSError) and root.strerror else error)
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        reason = self._without_password(lines[0] if lines else type(error).__name__)
-        return RegistryError(
-            f"{self._shown()} cannot {purpose}: {textwrap.shorten(reason, _REASON_CHARACTERS, placeholder=' ...')}; "
-            "check MLFLOW_TRACKING_URI and that the server or database behind it is up"
-        )
-
-    def _without_password(self, text: str) -> str:
-        password = urlsplit(self.tracking_url).password
-        return text.replace(f":{password}@", ":***@") if password else text
 
 
 class MlflowRecords:
@@ -161,7 +47,7 @@ class MlflowRecords:
     def aliases(self) -> dict[str, str]:
         """Version by alias; searching for versions does not tell them reliably."""
         with self._connection.reach("read the registered model's aliases") as client:
-            with _ignoring_code("RESOURCE_DOES_NOT_EXIST"):
+            with ignoring_code("RESOURCE_DOES_NOT_EXIST"):
                 model = client.get_registered_model(self._model_name)
                 return {alias: str(version) for alias, version in model.aliases.items()}
             return {}
@@ -171,7 +57,7 @@ class MlflowRecords:
         path = _bundle_path(tags["bundle_sha256"])
         experiment = "" if run_id else self._connection.experiment_id()
         with self._connection.reach("register a model") as client:
-            with _ignoring_code("RESOURCE_ALREADY_EXISTS"):
+            with ignoring_code("RESOURCE_ALREADY_EXISTS"):
                 client.create_registered_model(self._model_name, description=_MODEL_DESCRIPTION)
             holder = run_id
             if holder is None:
@@ -240,35 +126,22 @@ class MlflowRegistry(RecordRegistry):
         experiment: str = EXPERIMENT,
         model_name: str = MODEL_NAME,
     ) -> None:
-        connection = MlflowConnection(tracking_url, artifact_url=artifact_url, experiment=experiment)
-        super().__init__(MlflowRecords(connection, model_name=model_name), cache=cache)
+        self._connection = MlflowConnection(tracking_url, artifact_url=artifact_url, experiment=experiment)
+        self._model_name = model_name
+        super().__init__(MlflowRecords(self._connection, model_name=model_name), cache=cache)
+
+    def probe(self, mark: str) -> None:
+        """Writes `mark` as a tag of the experiment: raises RegistryError where this registry cannot be written."""
+        experiment = self._connection.experiment_id()
+        with self._connection.reach("write") as client:
+            client.set_experiment_tag(experiment, "probed_by", mark)
+
+    def forget_everything(self) -> None:
+        """Removes every version, alias and tag; the training runs stay."""
+        with self._connection.reach("remove the registered model") as client, ignoring_code("RESOURCE_DOES_NOT_EXIST"):
+            client.delete_registered_model(self._model_name)
 
 
 def _bundle_path(digest: str) -> str:
     """Where in its run a bundle is; the digest keeps two bundles of one run apart."""
     return f"model/bundle-{digest.removeprefix('sha256:')[:12]}.zip"
-
-
-@cache
-def _failures() -> tuple[type[Exception], ...]:
-    """Every way in which MLflow, its database or its file store says no."""
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    # requests' errors are OSErrors; a missing database driver is an ImportError.
-    from_libraries = (MlflowException, SQLAlchemyError, BotoCoreError, ClientError, Boto3Error)
-    return (*from_libraries, OSError, sqlite3.Error, ImportError)
-
-
-@contextmanager
-def _ignoring_code(code: str) -> Iterator[None]:
-    """Lets one MLflow error code pass."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        if error.error_code != code:
-            raise

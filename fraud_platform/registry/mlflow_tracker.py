@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from fraud_platform.registry.mlflow_registry import EXPERIMENT, MlflowConnection
+from fraud_platform.registry.mlflow_connection import EXPERIMENT, MlflowConnection
 from fraud_platform.registry.provenance import CodeProvenance
 from fraud_platform.storage import canonical_json
 

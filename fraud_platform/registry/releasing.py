@@ -5,7 +5,7 @@ The rules of the decision belong to `release`, the figures to `validation`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fraud_platform.errors import ModelError
@@ -94,7 +94,7 @@ def release_candidate(
         registry: where models live.
         bundle: the candidate.
         validation: the document `validation_metrics` stored for this very bundle.
-        day: the as-of day; a released model decides from this day on.
+        day: the as-of day; a released model decides from the next day on.
         trigger: what asked for the training.
         cause: the same in a sentence.
         min_f1_improvement: what F1 must gain over the champion's.
@@ -136,8 +136,11 @@ def release_candidate(
         min_f1_improvement=min_f1_improvement,
     )
     if decision.action == "released":
-        version = registry.promote(version, day=day, reason=decision.reasons[0], promoted_at=decided_at)
-    elif CHAMPION not in version.aliases:
+        # A model that knows all of a day must not be the one that decides about it.
+        first_day = day + timedelta(days=1)
+        version = registry.promote(version, day=first_day, reason=decision.reasons[0], promoted_at=decided_at)
+    elif decision.action == "rejected" and not version.champion_from:
+        # Who has been champion stays a model one can roll back to, whatever a later look at it says.
         version = registry.mark_rejected(version, decision.reasons[0])
     champion = next((each.semver for each in registry.versions() if CHAMPION in each.aliases), None)
     return Release(version, decision, trigger, cause, champion, decided_at, card)

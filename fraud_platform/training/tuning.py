@@ -141,7 +141,11 @@ def _folds(labels: np.ndarray, seed: int) -> list[_Fold]:
 
 def _judge(candidate: Candidate, params: Parameters, train: LabelledRows, seed: int, fold: _Fold) -> float:
     estimator = candidate.fit(
-        params, train.features[fold.fit_positions], train.labels[fold.fit_positions], seed, fold.fit_weights
+        {**params, **candidate.search_overrides},
+        train.features[fold.fit_positions],
+        train.labels[fold.fit_positions],
+        seed,
+        fold.fit_weights,
     )
     # The folds share the cores already.
     estimator.threads = 1

@@ -14,7 +14,8 @@ import pytest
 
 from fraud_platform.errors import RegistryError
 from fraud_platform.registry import reachability
-from fraud_platform.registry.mlflow_registry import MlflowConnection, MlflowRegistry
+from fraud_platform.registry.mlflow_connection import MlflowConnection
+from fraud_platform.registry.mlflow_registry import MlflowRegistry
 from fraud_platform.registry.mlflow_tracker import MlflowTracker, prepare_experiment
 from fraud_platform_tests.registry.registration import march, promote, register
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fraud_platform.errors import RegistryError
-from fraud_platform.registry.mlflow_registry import MlflowConnection
+from fraud_platform.registry.mlflow_connection import MlflowConnection
 from fraud_platform.registry.mlflow_tracker import MlflowTracker, TrainingFacts, evaluation_metrics, prepare_experiment
 from fraud_platform.registry.provenance import CodeProvenance
 from fraud_platform_tests.registry.registration import march

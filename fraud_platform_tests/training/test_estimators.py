@@ -23,7 +23,11 @@ from fraud_platform.training.scikit_files import load_estimator as load_scikit_e
 FEATURE_COUNT = 6
 
 # shap colours its plots, on import, in a way that matplotlib will drop.
-pytestmark = pytest.mark.filterwarnings("ignore:The set_:PendingDeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The set_:PendingDeprecationWarning"),
+    # What shap says to whoever explains a LightGBM model, whatever its output.
+    pytest.mark.filterwarnings("ignore:LightGBM binary classifier:UserWarning"),
+]
 
 
 def rows(count: int = 600, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

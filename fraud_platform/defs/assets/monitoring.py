@@ -59,6 +59,7 @@ def drift_report(
         report,
         metadata={
             "verdict": report["verdict"]["sentence"],
+            "status": report["verdict"]["status"],
             "drifted_features": report["verdict"]["drifted_features"],
             "model_version": version.version,
             "days_compared": len(features),

@@ -1,0 +1,98 @@
+"""Candidates: weights mean what they say, every point of a search space can be fitted, one seed one model."""
+
+import numpy as np
+import optuna
+import pytest
+
+from fraud_platform.errors import DataError
+from fraud_platform.metrics import average_precision
+from fraud_platform.settings import CANDIDATES as CANDIDATE_NAMES
+from fraud_platform.training.candidates import CANDIDATES, fraud_weight, select_candidates
+from fraud_platform.training.sampling import subsample_legitimate
+from fraud_platform_tests.training.labelled_rows import make_rows
+
+FEW_TREES = {"n_estimators": 20}
+
+
+def test_the_settings_name_every_candidate() -> None:
+    assert tuple(CANDIDATES) == CANDIDATE_NAMES
+    assert [candidate.name for candidate in select_candidates(CANDIDATE_NAMES)] == list(CANDIDATE_NAMES)
+
+
+@pytest.mark.parametrize("names", [(), ("xgboost", "prophet")])
+def test_unknown_or_no_candidates_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="choose among logistic_regression"):
+        select_candidates(names)
+
+
+@pytest.mark.parametrize(
+    ("weights", "exponent", "expected"),
+    [
+        # The public file's own ratio is the blueprint's scale_pos_weight.
+        (None, 1.0, 284_315 / 492),
+        (None, 0.0, 1.0),
+        (None, 0.5, np.sqrt(284_315 / 492)),
+        # Legitimate rows that stand for two each count twice.
+        (2.0, 1.0, 2 * 284_315 / 492),
+    ],
+)
+def test_a_fraud_counts_as_the_ratio_of_classes_to_the_exponent(
+    weights: float | None, exponent: float, expected: float
+) -> None:
+    labels = np.repeat([1, 0], [492, 284_315])
+    scale = None if weights is None else np.where(labels == 1, 1.0, weights)
+    assert fraud_weight(labels, scale, exponent) == pytest.approx(expected)
+
+
+def test_exponent_one_is_scikit_learns_balanced() -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.repeat([1, 0], [30, 970])
+    legitimate, fraud = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels)
+    assert fraud_weight(labels, None, 1.0) == pytest.approx(fraud / legitimate)
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES.values(), ids=lambda candidate: candidate.name)
+def test_the_search_begins_with_the_blueprints_weighting_and_then_without(candidate) -> None:
+    assert candidate.starting_point["fraud_weight_exponent"] == 1.0
+    assert candidate.reference_point["fraud_weight_exponent"] == 0.0
+    # Both points lie inside the search space, so that Optuna learns from them.
+    for point in (candidate.starting_point, candidate.reference_point):
+        assert dict(candidate.suggest(optuna.trial.FixedTrial(dict(point)))) == dict(point)
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES.values(), ids=lambda candidate: candidate.name)
+def test_every_suggestion_can_be_fitted_and_ranks_frauds_high(candidate) -> None:
+    rows, others = make_rows(800, 60), make_rows(800, 60, seed=1)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(3):
+        params = {**candidate.suggest(study.ask()), **FEW_TREES}
+        estimator = candidate.fit(params, rows.features, rows.labels, 1)
+        assert estimator.algorithm == candidate.name
+        # 60 of 800 are frauds: chance would give .075.
+        assert average_precision(others.labels, estimator.predict_probability(others.features)) > 0.5
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES.values(), ids=lambda candidate: candidate.name)
+def test_one_seed_gives_one_model_whatever_the_threads(candidate) -> None:
+    rows = make_rows(800, 60)
+    params = {**candidate.starting_point, **FEW_TREES}
+    weights = np.where(rows.labels == 1, 1.0, 3.0)
+    one, two = (candidate.fit(params, rows.features, rows.labels, 1, weights, threads=n).to_files() for n in (1, 2))
+    assert one == two
+
+
+def test_subsampling_keeps_every_fraud_and_the_weight_of_all_rows() -> None:
+    labels = make_rows(1000, 40).labels
+    positions, weights = subsample_legitimate(labels, 100, np.random.default_rng(1))
+    assert weights is not None
+    assert np.array_equal(np.flatnonzero(labels == 1), positions[labels[positions] == 1])
+    assert len(positions) == len(set(positions)) == 140
+    assert weights[labels[positions] == 1].sum() == 40
+    assert weights[labels[positions] == 0].sum() == pytest.approx(960)
+
+
+def test_few_rows_are_all_kept_without_weights() -> None:
+    positions, weights = subsample_legitimate(make_rows(100, 10).labels, 90, np.random.default_rng(1))
+    assert list(positions) == list(range(100))
+    assert weights is None
