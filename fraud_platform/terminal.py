@@ -71,8 +71,9 @@ def print_releases(releases: Sequence["ReleaseStory"]) -> None:
 def print_versions(versions: Iterable["ModelVersion"]) -> None:
     """One row per registered model, newest first."""
     table = _table("Registered models")
-    for name in ("version", "semver", "stage", "aliases", "algorithm", "as of", "data", "cause", "digest"):
-        table.add_column(name)
+    for name in ("version", "semver", "stage", "aliases", "algorithm", "as of", "data"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("asked for by", overflow="fold")
     for version in versions:
         table.add_row(
             version.version,
@@ -82,8 +83,7 @@ def print_versions(versions: Iterable["ModelVersion"]) -> None:
             version.algorithm,
             version.as_of.isoformat(),
             version.origin,
-            escape(version.cause),
-            version.digest.removeprefix("sha256:")[:12],
+            escape(version.cause.partition(":")[0]),
         )
     out.print(table)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import Settings, setting_sources
-from fraud_platform.storage import is_remote, open_location, write_atomically
+from fraud_platform.storage import open_location, write_atomically
 
 _PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@/]*@")
 
@@ -45,7 +45,9 @@ def masked(url: str) -> str:
 def findings(settings: Settings) -> Iterator[Finding]:
     """The state of storage, landing zone, registry and Dagster instance, each examined when it is asked for."""
     yield _examined("storage", lambda: _write_and_remove(settings.storage_url), "set FRAUD_STORAGE to a place you own")
-    yield _examined("landing zone", lambda: _list(settings.landing_url), "set FRAUD_LANDING to the upstream folder")
+    yield _examined(
+        "landing zone", lambda: _reach_landing(settings.landing_url), "set FRAUD_LANDING to a place you own"
+    )
     yield _examined(
         "registry", lambda: _reach_registry(settings), "start the MLflow server or correct MLFLOW_TRACKING_URI"
     )
@@ -67,13 +69,12 @@ def _write_and_remove(url: str) -> str:
     return f"{url} can be written"
 
 
-def _list(url: str) -> str:
+def _reach_landing(url: str) -> str:
     from fraud_platform.ingestion.landing import LandingZone
 
-    if not is_remote(open_location(url)) and not open_location(url).exists():
-        return f"{url} does not exist yet; it is made when the first day is landed"
+    written = _write_and_remove(url)
     days = LandingZone.at(url).days()
-    return f"{url} holds {len(days)} days" + (f", {days[0]} to {days[-1]}" if days else "")
+    return f"{written}; {len(days)} days landed" + (f", {days[0]} to {days[-1]}" if days else "")
 
 
 def _reach_registry(settings: Settings) -> str:

@@ -1,6 +1,6 @@
 """The families of models that compete: where each one's search starts, what it may vary, and how it is fitted.
 
-Which parameters win does not belong here (tuning), nor does what a fitted model can do (estimators).
+Which parameters win does not belong here (tuning), nor does how a model is fitted (fitting).
 
 Imbalance is one searched parameter in every family, `fraud_weight_exponent`: a fraud counts as much as
 (legitimate rows / frauds) ** exponent legitimate rows. 1 is what scikit-learn calls "balanced" (the same share of every
@@ -11,55 +11,23 @@ between families, and at 1 boosted trees lose average precision.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from fraud_platform.errors import DataError
-from fraud_platform.training.estimators import (
-    Estimator,
-    LightGBMEstimator,
-    LogisticRegressionEstimator,
-    RandomForestEstimator,
-    XGBoostEstimator,
+from fraud_platform.training.fitting import (
+    Fit,
+    Parameters,
+    fit_lightgbm,
+    fit_logistic_regression,
+    fit_random_forest,
+    fit_xgboost,
 )
 
 if TYPE_CHECKING:
     import optuna
 
-Parameters = Mapping[str, float | int]
-
-# A booster's threads share the sums behind each split, and the last digits of a sum depend on how it was shared. One
-# thread gives one model on every machine; it is also faster while other work fills the cores, as a booster's threads
-# wait spinning. Parallel work happens a level up, between folds.
-_BOOSTER_THREADS = 1
 # More trees only ever steady a forest, so their number is not searched: fewer of them rank the other parameters alike.
 _FOREST_SIZE, _SEARCH_FOREST_SIZE = 100, 40
-
-
-class Fit(Protocol):
-    """Fits one model to labelled rows."""
-
-    def __call__(
-        self,
-        parameters: Parameters,
-        features: np.ndarray,
-        labels: np.ndarray,
-        seed: int,
-        weights: np.ndarray | None = None,
-        threads: int = 1,
-    ) -> Estimator:
-        """The fitted model.
-
-        Args:
-            parameters: one point of the candidate's search space.
-            features: float32 [n, k].
-            labels: [n], 1 = fraud; both classes present.
-            seed: of every random choice.
-            weights: how many transactions each row stands for, [n]; None: one each.
-            threads: cores to use where that cannot change the model; 0 for all.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -95,115 +63,6 @@ def select_candidates(names: tuple[str, ...]) -> tuple[Candidate, ...]:
     if unknown or not names:
         raise DataError(f"candidates {list(names)} are not all known; choose among {', '.join(CANDIDATES)}")
     return tuple(CANDIDATES[name] for name in names)
-
-
-def fraud_weight(labels: np.ndarray, weights: np.ndarray | None, exponent: float) -> float:
-    """How many legitimate transactions one fraud counts as: (weight of legitimate rows / of frauds) ** exponent."""
-    scale = np.ones(len(labels)) if weights is None else weights
-    fraud_total = float(scale[labels == 1].sum())
-    return (float(scale[labels != 1].sum()) / fraud_total) ** exponent
-
-
-def _balanced(labels: np.ndarray, weights: np.ndarray | None, exponent: float) -> np.ndarray:
-    scale = np.ones(len(labels)) if weights is None else weights
-    return scale * np.where(labels == 1, fraud_weight(labels, weights, exponent), 1.0)
-
-
-def _fit_logistic_regression(
-    parameters: Parameters,
-    features: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-    threads: int = 1,
-) -> Estimator:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    del threads
-    # Newton's method: with 32 features it converges in a few exact steps, where saga needs thousands.
-    regression = LogisticRegression(C=parameters["C"], solver="newton-cholesky", max_iter=200, random_state=seed)
-    pipeline = Pipeline([("standardise", StandardScaler()), ("regress", regression)])
-    balanced = _balanced(labels, weights, parameters["fraud_weight_exponent"])
-    pipeline.fit(
-        features.astype(np.float64), labels, standardise__sample_weight=weights, regress__sample_weight=balanced
-    )
-    return LogisticRegressionEstimator(pipeline)
-
-
-def _fit_random_forest(
-    parameters: Parameters,
-    features: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-    threads: int = 1,
-) -> Estimator:
-    from sklearn.ensemble import RandomForestClassifier
-
-    forest = RandomForestClassifier(
-        n_estimators=int(parameters["n_estimators"]),
-        max_depth=int(parameters["max_depth"]),
-        min_samples_leaf=int(parameters["min_samples_leaf"]),
-        max_features=parameters["max_features"],
-        max_samples=parameters["max_samples"],
-        random_state=seed,
-        n_jobs=threads or -1,
-    )
-    forest.fit(features, labels, _balanced(labels, weights, parameters["fraud_weight_exponent"]))
-    return RandomForestEstimator(forest)
-
-
-def _fit_xgboost(
-    parameters: Parameters,
-    features: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-    threads: int = 1,
-) -> Estimator:
-    import xgboost
-
-    del threads
-    settings = {
-        "objective": "binary:logistic",
-        "tree_method": "hist",
-        "nthread": _BOOSTER_THREADS,
-        "seed": seed,
-        "verbosity": 0,
-        "scale_pos_weight": fraud_weight(labels, weights, parameters["fraud_weight_exponent"]),
-        **{name: value for name, value in parameters.items() if name not in ("n_estimators", "fraud_weight_exponent")},
-    }
-    rows = xgboost.QuantileDMatrix(features, labels, weight=weights, nthread=_BOOSTER_THREADS)
-    return XGBoostEstimator(xgboost.train(settings, rows, num_boost_round=int(parameters["n_estimators"])))
-
-
-def _fit_lightgbm(
-    parameters: Parameters,
-    features: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-    threads: int = 1,
-) -> Estimator:
-    import lightgbm
-
-    del threads
-    settings = {
-        "objective": "binary",
-        "metric": "auc",
-        "num_threads": _BOOSTER_THREADS,
-        "deterministic": True,
-        "force_row_wise": True,
-        "seed": seed,
-        "verbosity": -1,
-        "bagging_freq": 1,
-        "scale_pos_weight": fraud_weight(labels, weights, parameters["fraud_weight_exponent"]),
-        **{name: value for name, value in parameters.items() if name not in ("n_estimators", "fraud_weight_exponent")},
-    }
-    rows = lightgbm.Dataset(features, labels, weight=weights, params=settings)
-    return LightGBMEstimator(lightgbm.train(settings, rows, num_boost_round=int(parameters["n_estimators"])))
 
 
 def _suggest_logistic_regression(trial: "optuna.Trial") -> Parameters:
@@ -292,7 +151,7 @@ CANDIDATES: Mapping[str, Candidate] = {
             _LOGISTIC_REGRESSION_START,
             {**_LOGISTIC_REGRESSION_START, **_UNWEIGHTED},
             _suggest_logistic_regression,
-            _fit_logistic_regression,
+            fit_logistic_regression,
         ),
         Candidate(
             "random_forest",
@@ -300,7 +159,7 @@ CANDIDATES: Mapping[str, Candidate] = {
             _RANDOM_FOREST_START,
             {**_RANDOM_FOREST_START, **_UNWEIGHTED},
             _suggest_random_forest,
-            _fit_random_forest,
+            fit_random_forest,
             {"n_estimators": _SEARCH_FOREST_SIZE},
         ),
         Candidate(
@@ -309,7 +168,7 @@ CANDIDATES: Mapping[str, Candidate] = {
             _XGBOOST_START,
             {**_XGBOOST_START, **_UNWEIGHTED},
             _suggest_xgboost,
-            _fit_xgboost,
+            fit_xgboost,
         ),
         Candidate(
             "lightgbm",
@@ -317,12 +176,7 @@ CANDIDATES: Mapping[str, Candidate] = {
             _LIGHTGBM_START,
             {**_LIGHTGBM_START, **_UNWEIGHTED},
             _suggest_lightgbm,
-            _fit_lightgbm,
+            fit_lightgbm,
         ),
     )
 }
-
-
-def as_json_parameters(parameters: Mapping[str, Any]) -> dict[str, float | int]:
-    """`parameters` as plain numbers, sorted by name."""
-    return {name: parameters[name] for name in sorted(parameters)}

@@ -13,8 +13,9 @@ import numpy as np
 
 from fraud_platform.errors import DataError
 from fraud_platform.metrics import average_precision
-from fraud_platform.training.candidates import Candidate, Parameters, as_json_parameters
+from fraud_platform.training.candidates import Candidate
 from fraud_platform.training.dataset import LabelledRows
+from fraud_platform.training.fitting import Parameters
 from fraud_platform.training.sampling import subsample_legitimate
 
 FOLD_COUNT = 3
@@ -111,7 +112,7 @@ def search(
             if results and trial_started - started > budget.seconds:
                 break
             trial = study.ask()
-            params = as_json_parameters(candidate.suggest(trial))
+            params = dict(sorted(candidate.suggest(trial).items()))
             score = float(np.mean(list(pool.map(partial(_judge, candidate, params, train, seed), folds))))
             study.tell(trial, score)
             results.append(TrialResult(len(results), params, score, time.perf_counter() - trial_started))

@@ -7,7 +7,8 @@ import pytest
 from fraud_platform.errors import DataError
 from fraud_platform.metrics import average_precision
 from fraud_platform.settings import CANDIDATES as CANDIDATE_NAMES
-from fraud_platform.training.candidates import CANDIDATES, fraud_weight, select_candidates
+from fraud_platform.training.candidates import CANDIDATES, select_candidates
+from fraud_platform.training.fitting import fraud_weight
 from fraud_platform.training.sampling import subsample_legitimate
 from fraud_platform_tests.training.labelled_rows import make_rows
 

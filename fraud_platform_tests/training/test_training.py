@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def small(name: str) -> Candidate:
 
 def train_small(names: tuple[str, ...] = tuple(CANDIDATES), seed: int = 42, **changes) -> TrainingResult:
     rows, validation = make_rows(900, 70), make_rows(400, 30, seed=1)
-    arguments = {
+    arguments: dict[str, Any] = {
         "candidates": [small(name) for name in names],
         "budget": SearchBudget(trials=3),
         "seed": seed,
@@ -147,7 +148,7 @@ def test_two_processes_make_the_same_bundle_and_another_seed_another() -> None:
 def test_labels_of_validation_rows_move_only_threshold_calibration_and_choice() -> None:
     rows, validation = make_rows(900, 70), make_rows(400, 30, seed=1)
     swapped = replace(validation, labels=np.roll(validation.labels, 5))
-    common = {
+    common: dict[str, Any] = {
         "candidates": [small("xgboost")],
         "budget": SearchBudget(trials=2),
         "seed": 1,
