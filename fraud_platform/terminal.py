@@ -69,12 +69,12 @@ def print_releases(releases: Sequence["ReleaseStory"]) -> None:
 
 
 def print_versions(versions: Iterable["ModelVersion"]) -> None:
-    """One row per registered model, newest first."""
+    """One row per registered model, in the order given."""
+    listed = list(versions)
     table = _table("Registered models")
-    for name in ("version", "semver", "stage", "aliases", "algorithm", "as of", "data"):
+    for name in ("no.", "semver", "stage", "alias", "algorithm", "as of", "cause"):
         table.add_column(name, no_wrap=True)
-    table.add_column("asked for by", overflow="fold")
-    for version in versions:
+    for version in listed:
         table.add_row(
             version.version,
             version.semver,
@@ -82,10 +82,12 @@ def print_versions(versions: Iterable["ModelVersion"]) -> None:
             ", ".join(version.aliases),
             version.algorithm,
             version.as_of.isoformat(),
-            version.origin,
             escape(version.cause.partition(":")[0]),
         )
     out.print(table)
+    simulated = [version.semver for version in listed if version.origin == "simulated"]
+    if simulated:
+        out.print(f"[yellow]Learned from SIMULATED DATA:[/] {', '.join(simulated)}")
 
 
 def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:

@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from fraud_platform_tests.platform_home import PlatformHome
+
 # The calendar is fixed when the graph is imported, so the environment is set before any test module is.
 _HOME = tempfile.mkdtemp(prefix="fraud-platform-tests-")
 os.environ.update(
@@ -76,3 +78,35 @@ def dagster_instance() -> "Iterator[DagsterInstance]":
 
     with DagsterInstance.ephemeral() as instance:
         yield instance
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory) -> "Iterator[PlatformHome]":
+    """Four simulated days with a model released as of the last of them; to be read, never to be written to."""
+    from dagster import DagsterInstance
+
+    from fraud_platform.settings import load_settings
+    from fraud_platform_tests.platform_home import INGESTED, PlatformHome, day_number, environment_of
+
+    days = [day_number(number) for number in range(1, 5)]
+    folder = tmp_path_factory.mktemp("trained") / "home"
+    with DagsterInstance.ephemeral() as instance:
+        # Only while it is made: the fixture outlives the test that asks for it first.
+        with environment_of(folder):
+            home = PlatformHome(load_settings(), instance)
+            home.land(days)
+            home.materialise(INGESTED, days[0], days[-1])
+            home.retrain(days[-1])
+        yield home
+
+
+@pytest.fixture
+def copied_home(trained_home, tmp_path) -> "Iterator[PlatformHome]":
+    """A copy of the trained home for one test to change; its Dagster history is empty."""
+    import shutil
+
+    from fraud_platform_tests.platform_home import open_home
+
+    shutil.copytree(trained_home.settings.home, tmp_path / "home")
+    with open_home(tmp_path / "home") as home:
+        yield home

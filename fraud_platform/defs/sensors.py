@@ -37,12 +37,9 @@ def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> d
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     calendar = set(DAYS.get_partition_keys())
     requests: list[dg.RunRequest] = []
-    for day in platform.landing.days():
+    for day, fingerprint in platform.landing.fingerprints().items():
         key = day.isoformat()
-        if key not in calendar or len(requests) == DAYS_PER_TICK:
-            continue
-        fingerprint = platform.landing.fingerprint(day)
-        if seen.get(key) == fingerprint:
+        if key not in calendar or len(requests) == DAYS_PER_TICK or seen.get(key) == fingerprint:
             continue
         ingested = latest_materialisation_metadata(context.instance, "raw_transactions", day)
         if ingested.get("landing_fingerprint") != fingerprint:

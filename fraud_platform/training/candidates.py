@@ -6,7 +6,7 @@ Imbalance is one searched parameter in every family, `fraud_weight_exponent`: a 
 (legitimate rows / frauds) ** exponent legitimate rows. 1 is what scikit-learn calls "balanced" (the same share of every
 bootstrap: "balanced_subsample"), XGBoost `scale_pos_weight` = that ratio (578 in the public file) and LightGBM
 `is_unbalance`; 0 leaves the rows as they are. Every search starts at 1 and then tries 0: which is better differs
-between families, and at 1 boosted trees lose average precision.
+between families and with the share of frauds.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """Fits one model of each algorithm to labelled rows; the same rows, parameters and seed give the same model.
 
-Which parameters to fit with does not belong here (candidates, tuning), nor does what a fitted model can do (estimators).
+Which parameters to fit with does not belong here (candidates, tuning), nor does what a model can do (estimators).
 """
 
 from collections.abc import Mapping
