@@ -112,6 +112,9 @@ class DayStore:
         import pyarrow.parquet as pq
 
         arrow = pa.Table.from_pandas(table, preserve_index=False)
+        # A day without any text in a column must not change the column's type for whoever reads many days.
+        typed = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in arrow.schema]
+        arrow = arrow.cast(pa.schema(typed, arrow.schema.metadata))
         ours = {_METADATA_PREFIX + name: text for name, text in (metadata or {}).items()}
         arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **ours})
         sink = pa.BufferOutputStream()

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet
 import pytest
 from upath import UPath
 
@@ -32,6 +33,13 @@ def test_a_table_comes_back_as_it_was_written(store):
     pd.testing.assert_frame_equal(store.read_table("features", DAY), TABLE)
     assert store.read_table("features", DAY, ["Amount"]).columns.tolist() == ["Amount"]
     assert store.read_table_metadata("features", DAY) == {"origin": "simulated"}
+
+
+def test_a_column_without_any_text_is_still_text(store):
+    path = store.write_table("daily_predictions", DAY, TABLE.assign(reasons=None))
+    with path.open("rb") as file:
+        assert str(pyarrow.parquet.read_schema(file).field("reasons").type) == "string"
+    assert store.read_table("daily_predictions", DAY)["reasons"].tolist() == [None] * 3
 
 
 def test_the_layout_is_one_file_per_asset_and_day(store):

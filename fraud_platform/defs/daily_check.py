@@ -47,12 +47,12 @@ def daily_check(
             verdict = verdicts[days[0]]
             return dg.AssetCheckResult(passed=verdict.is_passed, metadata=_metadata(verdict))
         for day, verdict in verdicts.items():
-            context.instance.report_runless_asset_event(
+            context.op_execution_context.log_event(
                 dg.AssetCheckEvaluation(
                     asset_key=dg.AssetKey(asset),
                     check_name=name,
                     passed=verdict.is_passed,
-                    metadata={**_metadata(verdict), "run": context.op_execution_context.run_id},
+                    metadata=dg.MetadataValue_normalise(_metadata(verdict)),
                     partition=day.isoformat(),
                     severity=dg.AssetCheckSeverity.ERROR,
                     blocking=blocking,

@@ -11,9 +11,14 @@ from typing import Any
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._core.storage.sqlite_storage import (
+    DagsterSqliteStorage,
+    _event_logs_directory,
+    _runs_directory,
+)
 from dagster._serdes import ConfigurableClassData
 
+from fraud_platform.defs.local_history import OpenEventLogStorage, OpenRunStorage
 from fraud_platform.settings import home_from_environment
 
 
@@ -25,6 +30,11 @@ def dagster_home() -> Path:
 
 class HomeStorage(DagsterSqliteStorage):
     """SQLite below `$FRAUD_HOME/dagster`: `dagster dev`, the command line and tests share one history."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None):
+        super().__init__(base_dir, inst_data)
+        self._run_storage = OpenRunStorage.from_local(_runs_directory(base_dir))
+        self._event_log_storage = OpenEventLogStorage(_event_logs_directory(base_dir))
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

@@ -5,8 +5,6 @@ When they run belongs to schedules and sensors.
 
 import dagster as dg
 
-from fraud_platform.defs.partitions import DAYS
-
 DAILY_ASSETS = (
     "raw_transactions",
     "confirmed_labels",
@@ -24,13 +22,11 @@ CAUSE_TAG = "fraud/cause"
 daily = dg.define_asset_job(
     name="daily",
     selection=dg.AssetSelection.assets(*DAILY_ASSETS),
-    partitions_def=DAYS,
     description="One day from landing zone to decisions: ingest, score with that day's champion, watch for drift.",
 )
 
 retraining = dg.define_asset_job(
     name="retraining",
     selection=dg.AssetSelection.assets(*RETRAINING_ASSETS),
-    partitions_def=DAYS,
     description="A new model as of one day: split, search, evaluate once on the test split, release or refuse.",
 )

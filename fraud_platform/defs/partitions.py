@@ -3,7 +3,7 @@
 How an asset looks back over several days belongs to the asset; only the calendar is here.
 """
 
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 
@@ -23,7 +23,7 @@ def around(*, days_back: int, days_ahead: int) -> dg.TimeWindowPartitionMapping:
         )
 
 
-def latest_day() -> date | None:
-    """The last complete day of the calendar, or None while it is empty."""
-    key = DAYS.get_last_partition_key()
+def latest_day(at: datetime | None = None) -> date | None:
+    """The last day of the calendar that was complete `at` a moment, by default now; None while there is none."""
+    key = DAYS.get_last_partition_key(current_time=at)
     return date.fromisoformat(key) if key else None

@@ -28,7 +28,8 @@ def monthly_retraining_schedule(context: dg.ScheduleEvaluationContext) -> dg.Run
     when = context.scheduled_execution_time
     if when.day > LAST_DAY_OF_FIRST_WEEK:
         return dg.SkipReason(f"{when:%Y-%m-%d} is not the first Sunday of its month")
-    day = latest_day()
+    # As of the tick, not of now: Dagster refuses a later day when a daemon that was down catches up.
+    day = latest_day(when)
     if day is None:
         return dg.SkipReason("no complete day since FRAUD_START_DATE")
     return dg.RunRequest(

@@ -24,14 +24,14 @@ def test_each_day_keeps_its_own_feature_profile():
 def test_scores_of_another_model_are_left_out():
     footers = {
         day: {
-            "profile": profile_scores(pd.DataFrame({"fraud_probability": [0.1, 0.2]})).to_text(),
+            "profile": profile_scores(pd.DataFrame({"fraud_probability": [0.25, 0.5]})).to_text(),
             "model_version": version,
         }
         for day, version in zip(DAYS, ("1", "2", "1"))
     }
     profiles = score_profiles(footers, "1")
     assert list(profiles) == [DAYS[0], DAYS[2]]
-    assert profiles[DAYS[0]].maximum == 0.2
+    assert profiles[DAYS[0]].maximum == 0.5
 
 
 def test_no_days_give_no_profiles():

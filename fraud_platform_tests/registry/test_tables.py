@@ -1,0 +1,51 @@
+"""Markdown tables: every row as wide as its header, every figure with three digits."""
+
+import math
+
+import pytest
+
+from fraud_platform.registry.tables import candidates_markdown, evaluation_markdown
+from fraud_platform_tests.registry.test_release import evaluation
+
+ROW = {
+    "name": "lightgbm",
+    "cv_average_precision": 0.81234,
+    "train_average_precision": 0.9,
+    "validation_average_precision": 0.8,
+    "validation_f1": None,
+    "params": {"num_leaves": 31, "learning_rate": 0.0512345, "class_weight": None},
+}
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_one_row_per_candidate():
+    header, ruler, *rows = candidates_markdown([ROW, {**ROW, "name": "xgboost"}]).splitlines()
+    assert [len(cells(line)) for line in (header, ruler, *rows)] == [6] * 4
+    assert cells(rows[0]) == [
+        "lightgbm",
+        "0.812",
+        "0.900",
+        "0.800",
+        "n/a",
+        "class_weight=None, learning_rate=0.05123, num_leaves=31",
+    ]
+    assert cells(rows[1])[0] == "xgboost"
+
+
+def test_no_candidate_leaves_the_header():
+    assert len(candidates_markdown([]).splitlines()) == 2
+
+
+def test_every_figure_with_its_bounds():
+    text = evaluation_markdown(evaluation())
+    assert "40,000 transactions, 40 frauds; intervals at 95%." in text
+    assert "| average precision | 0.800 (0.750 to 0.850) |" in text
+    assert "true positives 30, false positives 3, true negatives 39,957, false negatives 10" in text
+
+
+@pytest.mark.parametrize("missing", [math.nan, math.inf])
+def test_a_figure_that_does_not_exist_is_said_so(missing):
+    assert "| roc auc | n/a (n/a to n/a) |" in evaluation_markdown(evaluation(roc_auc=missing))
