@@ -29,7 +29,9 @@ from fraud_platform.storage import DayStore
 def process_day(settings: Settings, day: date, storage_url: str) -> None:
     """Landing to drift report and realised performance of `day`, stored below `storage_url`."""
     landing, store = LandingZone.at(settings.landing_url), DayStore.at(storage_url)
-    registry = MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url, cache=settings.home / "bundles")
+    registry = MlflowRegistry(
+        settings.tracking_url, artifact_url=settings.artifact_url, cache=settings.home / "bundles"
+    )
 
     ingested = ingest_day(landing, day)
     raw, raw_footer = ingested.transactions, ingested.summary.as_metadata()
@@ -75,7 +77,10 @@ def process_day(settings: Settings, day: date, storage_url: str) -> None:
     store.write_json("drift_report", day, report)
 
     later = [date.fromordinal(day.toordinal() + ahead) for ahead in range(1, LABEL_HORIZON_DAYS + 1)]
-    arrived = {each: store.read_table("confirmed_labels", each) for each in later
-               if store.exists("confirmed_labels", each, "parquet")}
+    arrived = {
+        each: store.read_table("confirmed_labels", each)
+        for each in later
+        if store.exists("confirmed_labels", each, "parquet")
+    }
     outcome = outcome_of_day(predictions, {day: labels, **arrived})
     store.write_json("realised_performance", day, outcome.as_dict())

@@ -57,9 +57,7 @@ def main(repeats: int, formats: tuple[LANDED_FORMAT, ...]) -> None:
                 }
                 costs = alternate(peers, repeats=repeats)
                 print_costs(f"One day of {ROWS_OF_A_DAY:,} rows, landed as {landed}", costs)
-                print_ratios(
-                    [*ratios(costs, JOB, BARE, JOB_LIMIT), *ratios(costs, BARE, PLAIN, BARE_LIMIT)]
-                )
+                print_ratios([*ratios(costs, JOB, BARE, JOB_LIMIT), *ratios(costs, BARE, PLAIN, BARE_LIMIT)])
 
 
 if __name__ == "__main__":

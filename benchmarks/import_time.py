@@ -6,9 +6,9 @@ Each import has an interpreter of its own; the two alternate.
 """
 
 import sys
-import tempfile
 
-from measuring import alternate, cost_of_python, print_costs, print_ratios, ratios
+from measuring import alternate, cost_of_call, print_costs, print_ratios, ratios, run_python
+from temporary_home import temporary_home
 
 LIMIT = 1.5
 OURS, PEER = "import fraud_platform.definitions", "import dagster, pandas"
@@ -16,9 +16,9 @@ OURS, PEER = "import fraud_platform.definitions", "import dagster, pandas"
 
 def main(repeats: int) -> None:
     """Measures and prints."""
-    with tempfile.TemporaryDirectory() as home:
+    with temporary_home():
         peers = {
-            statement: lambda statement=statement: cost_of_python(["-c", statement], {"FRAUD_HOME": home})
+            statement: lambda statement=statement: cost_of_call(lambda: run_python("-c", statement))
             for statement in (OURS, PEER)
         }
         costs = alternate(peers, repeats=repeats)

@@ -47,27 +47,25 @@ class Ratio:
 
 
 def cost_of_call(work: Callable[[], object]) -> Cost:
-    """What calling `work` in this process takes."""
+    """What calling `work` takes, the processes included that it started and waited for."""
     gc.collect()
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu, wall = _processor_seconds(), time.perf_counter()
     work()
-    return Cost(time.perf_counter() - wall, time.process_time() - cpu)
+    return Cost(time.perf_counter() - wall, _processor_seconds() - cpu)
 
 
-def cost_of_python(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
-    """What a fresh interpreter with `arguments` takes from start to end.
+def run_python(*arguments: str) -> str:
+    """What a fresh interpreter with `arguments` printed.
 
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    command = [sys.executable, *arguments]
-    wall = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return Cost(time.perf_counter() - wall, usage.ru_utime + usage.ru_stime)
+    return subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _processor_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def alternate(peers: Mapping[str, Callable[[], Cost]], *, repeats: int, warm_ups: int = 1) -> dict[str, list[Cost]]:
@@ -95,9 +93,7 @@ def ratios(
         pairs = zip(costs[name], costs[peer], strict=True)
         values = [getattr(ours, attribute) / getattr(theirs, attribute) for ours, theirs in pairs]
         found.append(
-            Ratio(
-                f"{name} / {peer}, {label}", statistics.median(values), min(values), max(values), limit, is_floor
-            )
+            Ratio(f"{name} / {peer}, {label}", statistics.median(values), min(values), max(values), limit, is_floor)
         )
     return found
 

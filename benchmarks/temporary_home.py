@@ -74,6 +74,8 @@ def land(day: date, rows: int, format_: LANDED_FORMAT = "parquet") -> Path:
     table = simulated_day(day, rows)
     path = Path(os.environ["FRAUD_HOME"]) / "landing" / "transactions" / day.isoformat() / f"simulated.{format_}"
     path.parent.mkdir(parents=True, exist_ok=True)
+    for earlier in path.parent.iterdir():
+        earlier.unlink()
     if format_ == "csv":
         table.to_csv(path, index=False)
     else:

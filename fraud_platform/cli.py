@@ -262,7 +262,11 @@ def _deliver(
 
     settings = load_settings()
     landing = LandingZone.at(settings.landing_url)
-    land_days(landing, track(made, "landing", total=len(calendar), console=err, transient=True), name=name)
+    land_days(
+        landing,
+        track(made, "landing", total=len(calendar), console=err, transient=True, disable=not err.is_terminal),
+        name=name,
+    )
     first = min([calendar[0], *landing.days()])
     remember(settings.home, FRAUD_START_DATE=first.isoformat())
     out.print(f"{len(calendar)} days landed in {settings.landing_url}: {calendar[0]} to {calendar[-1]}", soft_wrap=True)

@@ -15,12 +15,12 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from fraud_platform.definitions import defs
 from fraud_platform.defs import runs
 from fraud_platform.defs.deployments import resources
 from fraud_platform.defs.jobs import CAUSE_TAG, DAILY_ASSETS, TRIGGER_TAG
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.resources import Platform
-from fraud_platform.definitions import defs
 from fraud_platform.ingestion.landing import LandingZone
 from fraud_platform.settings import Settings, load_settings
 from fraud_platform.simulation.delivery import land_days
@@ -143,7 +143,9 @@ class PlatformHome:
 def environment_of(home: Path, **environment: str) -> Iterator[None]:
     """The environment of a platform below `home`: a training takes seconds, and `environment` is on top."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, text in {"FRAUD_HOME": str(home), **SMALL, **environment}.items():
+        # Homes may be open one within another. MLflow sets its variable itself when it is told where to track.
+        elsewhere = dict.fromkeys(("FRAUD_LANDING", "FRAUD_STORAGE", "MLFLOW_TRACKING_URI"), "")
+        for name, text in {**elsewhere, "FRAUD_HOME": str(home), **SMALL, **environment}.items():
             patch.setenv(name, text)
         yield
 

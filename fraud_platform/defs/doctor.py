@@ -12,7 +12,8 @@ from fraud_platform.errors import PlatformError
 from fraud_platform.settings import Settings, setting_sources
 from fraud_platform.storage import open_location, write_atomically
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@/]*@")
+# Up to the last @: whoever forgot to escape a password must not see it printed.
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
 
 
 @dataclass(frozen=True)

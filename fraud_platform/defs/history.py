@@ -3,6 +3,7 @@
 Nothing here decides anything; sensors and the demo do.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -72,5 +73,6 @@ def cause_of_failure(events: Iterable[dg.DagsterEvent]) -> str | None:
         while error and error.cause:
             error = error.cause
         if error:
-            return " ".join(error.message.split())
+            # Dagster writes the class before the message; its own class names say nothing to a reader.
+            return re.sub(r"^dagster\.\S+: ", "", " ".join(error.message.split()))
     return None

@@ -39,8 +39,7 @@ class DayIOManager(dg.ConfigurableIOManager):
         """Writes each day as it is computed."""
         asset = context.asset_key.path[-1]
         for day, value in obj:
-            path = self.write(asset, day, value)
-            context.log.debug(f"wrote {path}")
+            self.write(asset, day, value)
 
     def load_input(self, context: dg.InputContext) -> DayMap:
         """The days asked for; of a window only those that are stored, elsewhere a missing day is an error."""

@@ -3,7 +3,7 @@
 How an asset looks back over several days belongs to the asset; only the calendar is here.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
@@ -25,5 +25,5 @@ def around(*, days_back: int, days_ahead: int) -> dg.TimeWindowPartitionMapping:
 
 def latest_day(at: datetime | None = None) -> date | None:
     """The last day of the calendar that was complete `at` a moment, by default now; None while there is none."""
-    key = DAYS.get_last_partition_key(current_time=at)
-    return date.fromisoformat(key) if key else None
+    day = (at or datetime.now(UTC)).astimezone(UTC).date() - timedelta(days=1)
+    return day if day >= SETTINGS.start_date else None

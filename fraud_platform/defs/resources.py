@@ -100,7 +100,7 @@ class ExperimentTracking(dg.ConfigurableResource):
         init_context = SimpleNamespace(
             log=context.log,
             dagster_run=context.run,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             resource_config={"experiment_name": EXPERIMENT, "mlflow_tracking_uri": self.tracking_url},
         )
         with accepted_previews():

@@ -52,7 +52,8 @@ def run_range(
         run_config=QUIET,
         raise_on_error=False,
     )
-    return _checked(result, f"{', '.join(assets)} of {first} to {last}")
+    days = first.isoformat() if first == last else f"{first} to {last}"
+    return _checked(result, f"{', '.join(assets)} of {days}")
 
 
 def _checked(result: dg.ExecuteInProcessResult, what: str) -> dg.ExecuteInProcessResult:

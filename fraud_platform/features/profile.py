@@ -136,7 +136,7 @@ class Profile:
         """The profile as ASCII text, the same for the same content; some 1 kB a column."""
         document = {"format": PROFILE_FORMAT, "columns": {name: _pack(column) for name, column in self.columns.items()}}
         text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-        return base64.b85encode(zlib.compress(text.encode(), 9)).decode("ascii")
+        return base64.b85encode(zlib.compress(text.encode())).decode("ascii")
 
     @classmethod
     def from_text(cls, text: str) -> "Profile":

@@ -140,9 +140,20 @@ def test_every_day_of_a_range_gets_its_own_verdict(run):
     assert verdicts[None] is False
 
 
+def test_a_range_can_be_judged_again(run):
+    assert run(RANGE).success
+    assert run(RANGE).success
+    history = run.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey("landed"), "even"), limit=40
+    )
+    # Two runs, each with one evaluation a day and one of the range; none is left "planned".
+    assert len(history) == 2 * (len(RANGE) + 1)
+    assert not [record for record in history if record.status.value == "PLANNED"]
+
+
 def test_the_evaluation_of_a_range_lists_its_days(run):
     result = run(RANGE)
-    (evaluation,) = result.get_asset_check_evaluations()
+    (evaluation,) = [each for each in result.get_asset_check_evaluations() if each.partition is None]
     listing = evaluation.metadata["day by day"].value
     assert [day.isoformat() in listing for day in RANGE] == [True] * 4
     assert evaluation.metadata["verdict"].value == "2 of 4 days failed"

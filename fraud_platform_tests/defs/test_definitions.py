@@ -3,10 +3,10 @@
 import dagster as dg
 import pytest
 
+from fraud_platform.definitions import defs
 from fraud_platform.defs.assets.training import model_release, splits, trained_model, validation_metrics
 from fraud_platform.defs.daily_asset import ONE_RUN_PER_DAY, ONE_RUN_PER_RANGE
 from fraud_platform.defs.partitions import DAYS
-from fraud_platform.definitions import defs
 
 GRAPH = defs.resolve_asset_graph()
 
@@ -121,8 +121,15 @@ def test_data_are_backfilled_as_a_range_and_models_day_by_day(asset):
 
 
 def test_what_must_not_happen_twice_at_once_has_a_pool():
-    pools = {each.key.to_user_string(): each.op.pool for each in (splits, trained_model, validation_metrics, model_release)}
-    assert pools == {"splits": None, "trained_model": "training", "validation_metrics": None, "model_release": "registry"}
+    pools = {
+        each.key.to_user_string(): each.op.pool for each in (splits, trained_model, validation_metrics, model_release)
+    }
+    assert pools == {
+        "splits": None,
+        "trained_model": "training",
+        "validation_metrics": None,
+        "model_release": "registry",
+    }
 
 
 def test_freshness_is_watched_where_a_delay_hurts():

@@ -21,21 +21,24 @@ ONE, TWO, THREE = map(day_number, (1, 2, 3))
 
 
 def evaluate(instance, day: date | None, *, passed: bool, verdict: str = "") -> None:
-    instance.report_runless_asset_event(
-        dg.AssetCheckEvaluation(
-            asset_key=CHECK.asset_key,
-            check_name=CHECK.name,
-            passed=passed,
-            metadata={"verdict": verdict},
-            partition=day.isoformat() if day else None,
-        )
+    """One evaluation by a run of its own."""
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=CHECK.asset_key,
+        check_name=CHECK.name,
+        passed=passed,
+        metadata={"verdict": verdict},
+        partition=day.isoformat() if day else None,
     )
+    event = dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+        event_specific_data=evaluation,
+        job_name="daily",
+    )
+    instance.report_dagster_event(event, run_id=create_run_for_test(instance, job_name="daily").run_id)
 
 
 def materialise(instance, asset: str, day: date, **metadata: object) -> None:
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(asset, partition=day.isoformat(), metadata=metadata)
-    )
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=day.isoformat(), metadata=metadata))
 
 
 def test_the_newest_evaluation_of_each_day_counts(dagster_instance):

@@ -1,14 +1,14 @@
 """Clocks: every night for yesterday, and the first Sunday of each month for a new model."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
 import pytest
 
 from fraud_platform.definitions import defs
-from fraud_platform.defs import schedules
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.schedules import monthly_retraining_schedule
+from fraud_platform_tests.platform_home import day_number
 
 
 def tick(schedule: dg.ScheduleDefinition, when: datetime) -> dg.RunRequest | str:
@@ -22,41 +22,46 @@ def tick(schedule: dg.ScheduleDefinition, when: datetime) -> dg.RunRequest | str
 
 
 @pytest.mark.parametrize(
-    ("year", "month", "day"),
+    "day",
     [
-        (2025, 6, 1),  # a month that begins with a Sunday
-        (2025, 12, 7),  # the latest a first Sunday can be
-        (2026, 2, 1),
-        (2026, 3, 1),
-        (2026, 6, 7),
-        (2027, 1, 3),
-        (2028, 2, 6),  # leap year
+        "2040-01-01",  # a year that begins with a Sunday
+        "2041-12-01",
+        "2042-12-07",  # the latest a first Sunday can be
+        "2043-06-07",
+        "2044-02-07",  # leap year
     ],
 )
-def test_a_first_sunday_asks_for_a_model_as_of_the_latest_day(year, month, day):
-    when = datetime(year, month, day, 3, tzinfo=UTC)
+def test_a_first_sunday_asks_for_a_model_as_of_the_day_before(day):
+    when = datetime.fromisoformat(f"{day}T03:00+00:00")
     assert when.strftime("%A") == "Sunday"
     request = tick(monthly_retraining_schedule, when)
-    assert request.partition_key == DAYS.get_last_partition_key()
-    assert request.run_key == f"monthly-{year}-{month:02d}"
+    assert request.partition_key == (when - timedelta(days=1)).date().isoformat()
+    assert request.run_key == f"monthly-{day[:7]}"
     assert request.tags["fraud/trigger"] == "schedule"
     assert request.tags["fraud/cause"] == f"monthly retraining of {when:%B %Y}"
 
 
 @pytest.mark.parametrize(
-    ("year", "month", "day"),
+    "day",
     [
-        (2025, 6, 8),  # the day after the first week
-        (2025, 11, 30),  # a fifth Sunday
-        (2026, 2, 15),
-        (2026, 5, 31),
-        (2028, 2, 27),
+        "2040-01-08",  # the day after the first week
+        "2040-01-29",  # a fifth Sunday
+        "2042-12-14",
+        "2043-05-31",  # the day before a new month
+        "2044-02-28",
     ],
 )
-def test_any_other_sunday_is_skipped_with_its_date(year, month, day):
-    when = datetime(year, month, day, 3, tzinfo=UTC)
+def test_any_other_sunday_is_skipped_with_its_date(day):
+    when = datetime.fromisoformat(f"{day}T03:00+00:00")
     assert when.strftime("%A") == "Sunday"
-    assert tick(monthly_retraining_schedule, when) == f"{year}-{month:02d}-{day:02d} is not the first Sunday of its month"
+    assert tick(monthly_retraining_schedule, when) == f"{day} is not the first Sunday of its month"
+
+
+def test_a_tick_that_is_caught_up_late_asks_for_what_it_would_have_asked_for():
+    # The daemon was down at the end of the calendar's first week; the calendar has grown since.
+    first_sunday = next(day for day in map(day_number, range(2, 70)) if day.weekday() == 6 and day.day <= 7)
+    when = datetime.combine(first_sunday, time(3), UTC)
+    assert tick(monthly_retraining_schedule, when).partition_key == (first_sunday - timedelta(days=1)).isoformat()
 
 
 def test_retraining_is_considered_on_sundays_only_in_utc():
@@ -64,15 +69,16 @@ def test_retraining_is_considered_on_sundays_only_in_utc():
     assert monthly_retraining_schedule.execution_timezone == "UTC"
 
 
-def test_an_empty_calendar_asks_for_nothing(monkeypatch):
-    monkeypatch.setattr(schedules, "latest_day", lambda: None)
-    skipped = tick(monthly_retraining_schedule, datetime(2026, 3, 1, 3, tzinfo=UTC))
+def test_before_the_calendar_begins_nothing_is_asked_for():
+    skipped = tick(monthly_retraining_schedule, datetime(2020, 3, 1, 3, tzinfo=UTC))
     assert skipped == "no complete day since FRAUD_START_DATE"
 
 
+# Dagster's own schedule calls what Dagster has deprecated.
+@pytest.mark.filterwarnings("ignore:Function `JobDefinition.run_request_for_partition`:DeprecationWarning")
 def test_every_night_asks_for_the_day_that_has_just_ended():
     daily_schedule = defs.resolve_schedule_def("daily_schedule")
     assert daily_schedule.cron_schedule == "0 2 * * *"
     last = DAYS.get_last_partition_key()
-    tonight = datetime.combine(datetime.now(UTC).date(), datetime.min.time(), UTC).replace(hour=2)
+    tonight = datetime.combine(datetime.now(UTC).date(), time(2), UTC)
     assert tick(daily_schedule, tonight).partition_key == last

@@ -18,7 +18,9 @@ def test_each_day_keeps_its_own_feature_profile():
         for day in DAYS
     }
     profiles = feature_profiles(footers)
-    assert {day: profile.columns["V1"].maximum for day, profile in profiles.items()} == dict(zip(DAYS, (1, 2, 3)))
+    assert {day: profile.columns["V1"].maximum for day, profile in profiles.items()} == dict(
+        zip(DAYS, (1, 2, 3), strict=True)
+    )
 
 
 def test_scores_of_another_model_are_left_out():
@@ -27,7 +29,7 @@ def test_scores_of_another_model_are_left_out():
             "profile": profile_scores(pd.DataFrame({"fraud_probability": [0.25, 0.5]})).to_text(),
             "model_version": version,
         }
-        for day, version in zip(DAYS, ("1", "2", "1"))
+        for day, version in zip(DAYS, ("1", "2", "1"), strict=True)
     }
     profiles = score_profiles(footers, "1")
     assert list(profiles) == [DAYS[0], DAYS[2]]

@@ -35,9 +35,7 @@ def test_simulated_data_is_named_on_each(monkeypatch, origin, note):
     for name in ("plot_precision_recall", "plot_roc", "plot_confusion_matrix", "plot_contributions"):
         monkeypatch.setattr(pictures, name, lambda *figures, note, **options: notes.append(note) or b"")
     bundle, rows = candidate(rounds=2, origin=origin), judging_rows()
-    validation_pictures(
-        bundle, rows, validate(bundle, rows, gates=AcceptanceGates(), champion=None, seed=3), seed=3
-    )
+    validation_pictures(bundle, rows, validate(bundle, rows, gates=AcceptanceGates(), champion=None, seed=3), seed=3)
     assert notes == [note] * 4
 
 
@@ -50,9 +48,7 @@ def test_every_fraud_and_a_sample_of_the_rest_are_explained(monkeypatch):
         "contributions",
         lambda self, matrix: explained.append(matrix) or contributions(self, matrix),
     )
-    validation_pictures(
-        bundle, rows, validate(bundle, rows, gates=AcceptanceGates(), champion=None, seed=3), seed=3
-    )
+    validation_pictures(bundle, rows, validate(bundle, rows, gates=AcceptanceGates(), champion=None, seed=3), seed=3)
     (matrix,) = explained
     assert len(matrix) == rows.fraud_count + EXPLAINED_LEGITIMATE
     frauds = rows.features[rows.labels == 1]

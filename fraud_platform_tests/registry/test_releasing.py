@@ -125,8 +125,9 @@ def test_what_is_written_down_names_the_model_the_cause_and_the_figures(registry
     document = released.as_dict()
     assert (document["trigger"], document["cause"]) == ("schedule", "monthly retraining of March 2026")
     assert document["decided_at"] == NOON.isoformat()
-    assert document["model"] | {"algorithm": "xgboost", "as_of": "2026-03-08", "digest": bundle.digest} == (
-        document["model"]
+    assert (
+        document["model"] | {"algorithm": "xgboost", "as_of": "2026-03-08", "digest": bundle.digest}
+        == (document["model"])
     )
     assert released.version.run_id == "run 7"
     assert "# fraud_detector" in released.model_card

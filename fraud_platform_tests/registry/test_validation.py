@@ -91,9 +91,7 @@ def test_the_row_of_the_family_that_became_the_model_is_selected(bundle):
 def test_the_document_keeps_every_reading_and_is_json(bundle, validated):
     reading = TestReading(datetime(2026, 3, 9, 1, tzinfo=UTC), run_id="run 2", bundle_sha256=bundle.digest)
     earlier = {"at": "2026-03-08T01:00:00+00:00", "run_id": "run 1", "bundle_sha256": "sha256:x"}
-    document = json.loads(
-        canonical_json(validation_document(validated, bundle, readings=[earlier, reading.as_dict()]))
-    )
+    document = json.loads(canonical_json(validation_document(validated, bundle, readings=[earlier, reading.as_dict()])))
     assert [each["run_id"] for each in document["test_readings"]] == ["run 1", "run 2"]
     assert document["test_readings"][1]["at"] == "2026-03-09T01:00:00+00:00"
     assert document["bundle_sha256"] == bundle.digest

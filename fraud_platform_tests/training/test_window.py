@@ -49,7 +49,7 @@ def test_a_label_that_arrived_later_stands():
     window = label_window(
         {DAYS[0]: features(DAYS[0], "a", "b")}, {DAYS[2]: labels(a=1), DAYS[0]: labels(a=0, b=1), DAYS[1]: labels(b=0)}
     )
-    assert dict(zip(window["transaction_id"], window["Class"])) == {"a": 1, "b": 0}
+    assert dict(zip(window["transaction_id"], window["Class"], strict=True)) == {"a": 1, "b": 0}
 
 
 @pytest.mark.parametrize("labels_by_day", [{}, {DAYS[0]: labels()}])

@@ -15,7 +15,7 @@ from fraud_platform.defs.resources import Platform
 @daily_asset(
     inputs={"features": Input()},
     group_name="scoring",
-    kinds={"xgboost", "parquet"},
+    kinds={"pandas", "parquet"},
     io_manager_key="tables",
     freshness_policy=DAILY_FRESHNESS,
 )

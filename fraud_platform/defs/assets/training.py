@@ -184,7 +184,7 @@ def validation_metrics(
     from fraud_platform.training.dataset import assemble
 
     settings = platform.settings
-    reading = TestReading(at=datetime.now(UTC), run_id=context.run_id, bundle_sha256=trained_model.digest)
+    reading = TestReading(at=datetime.now(UTC), run_id=context.run.run_id, bundle_sha256=trained_model.digest)
     test = assemble(features, splits, "test")
     validation = validate(
         trained_model,

@@ -1,0 +1,120 @@
+"""The examination of an installation: what is well, what is not, and what to do."""
+
+import socket
+from collections.abc import Mapping
+
+import pytest
+
+from fraud_platform.defs.doctor import Finding, effective_settings, findings, masked
+from fraud_platform.settings import Settings, load_settings
+
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    """The findings under an environment, by subject; the registry is not MLflow's unless asked for."""
+
+    def look(*subjects: str, **environment: str) -> Mapping[str, Finding]:
+        for name, text in {"FRAUD_HOME": str(tmp_path / "home"), **environment}.items():
+            monkeypatch.setenv(name, text)
+        by_subject = {}
+        for finding in findings(load_settings()):
+            by_subject[finding.subject] = finding
+            if set(subjects) <= set(by_subject):
+                break
+        return by_subject
+
+    return look
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_fresh_home_is_well_and_stays_tidy(found, tmp_path):
+    by_subject = found("Dagster instance")
+    assert [(subject, finding.is_well) for subject, finding in by_subject.items()] == [
+        ("storage", True),
+        ("landing zone", True),
+        ("registry", True),
+        ("Dagster instance", True),
+    ]
+    assert by_subject["landing zone"].detail.endswith("0 days landed")
+    assert by_subject["registry"].detail.endswith("can be written: 0 models, champion: none")
+    assert [path.name for path in (tmp_path / "home").rglob(".doctor*")] == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "variable", "remedy"),
+    [
+        ("storage", "FRAUD_STORAGE", "set FRAUD_STORAGE to a place you own"),
+        ("landing zone", "FRAUD_LANDING", "set FRAUD_LANDING to a place you own"),
+    ],
+)
+def test_a_place_that_cannot_be_written_says_what_to_do(found, tmp_path, subject, variable, remedy):
+    # A file where a folder is needed; it stops root too.
+    (tmp_path / "file").write_text("in the way")
+    finding = found(subject, **{variable: str(tmp_path / "file" / "below")})[subject]
+    assert not finding.is_well
+    assert finding.remedy == remedy
+    assert str(tmp_path / "file") in finding.detail
+
+
+def test_an_unreachable_bucket_says_what_to_do(found, s3_server, monkeypatch):
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    finding = found("storage", FRAUD_STORAGE="s3://no-such-bucket/storage")["storage"]
+    assert not finding.is_well
+    assert "bucket" in finding.detail
+    assert "\n" not in finding.detail
+
+
+def test_a_registry_that_is_down_is_found_within_seconds_and_its_password_masked(found):
+    url = f"postgresql://bank:s3cr3t@127.0.0.1:{free_port()}/mlflow"
+    finding = found("registry", MLFLOW_TRACKING_URI=url)["registry"]
+    assert not finding.is_well
+    assert finding.remedy == "start the MLflow server or correct MLFLOW_TRACKING_URI"
+    assert "refused" in finding.detail
+    assert "s3cr3t" not in finding.detail
+
+
+def test_a_dagster_home_that_is_no_folder_is_found(found, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    finding = found(
+        "Dagster instance", DAGSTER_HOME=str(tmp_path / "file"), MLFLOW_TRACKING_URI="postgresql://x@127.0.0.1:1/x"
+    )["Dagster instance"]
+    assert not finding.is_well
+    assert finding.remedy == "make FRAUD_HOME writable, or correct DAGSTER_HOME"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://bank:s3cr3t@db:5432/mlflow", "postgresql://bank:****@db:5432/mlflow"),
+        ("postgresql+psycopg2://bank:s3/cr3t@db/mlflow", "postgresql+psycopg2://bank:****@db/mlflow"),
+        ("https://bank:s3@cr3t@mlflow.example", "https://bank:****@mlflow.example"),
+        ("cannot open redis://:s3cr3t@cache now", "cannot open redis://:****@cache now"),
+        # Nothing to hide.
+        ("s3://bucket/prefix", "s3://bucket/prefix"),
+        ("sqlite:////home/bank/mlflow.db", "sqlite:////home/bank/mlflow.db"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("http://bank@127.0.0.1:5000/x", "http://bank@127.0.0.1:5000/x"),
+    ],
+)
+def test_passwords_are_masked(url, shown):
+    assert masked(url) == shown
+
+
+def test_every_setting_is_shown_with_its_source(tmp_path, monkeypatch):
+    monkeypatch.setenv("FRAUD_HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://bank:s3cr3t@mlflow.example")
+    (tmp_path / "settings.env").write_text("FRAUD_SEED=7\n")
+    rows = {variable: (value, source) for variable, value, source in effective_settings(load_settings())}
+    assert len(rows) == len(Settings.model_fields)
+    assert rows["FRAUD_SEED"] == ("7", "settings.env")
+    assert rows["FRAUD_HOME"] == (str(tmp_path), "environment")
+    assert rows["FRAUD_LANDING"] == (str(tmp_path / "landing"), "default")
+    assert rows["MLFLOW_TRACKING_URI"] == ("https://bank:****@mlflow.example", "environment")

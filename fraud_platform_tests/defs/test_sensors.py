@@ -1,0 +1,261 @@
+"""What happens without a clock, evaluated on real event logs: asked for once, for a cause, and never for ever."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_run_for_test
+
+from fraud_platform.defs.sensors import DAYS_PER_TICK, run_failure_sensor
+from fraud_platform.errors import PlatformError
+from fraud_platform_tests.defs.test_history import evaluate, materialise
+from fraud_platform_tests.platform_home import PlatformHome, day_number, open_home
+
+ONE, TWO, THREE = map(day_number, (1, 2, 3))
+
+
+@pytest.fixture
+def home(tmp_path) -> Iterator[PlatformHome]:
+    with open_home(tmp_path / "home") as home:
+        yield home
+
+
+def tick(home: PlatformHome, sensor: str, cursor: str | None = None) -> tuple[list[dg.RunRequest], str, str | None]:
+    """The requests, the reason for skipping, and the new cursor."""
+    repository = home.definitions.get_repository_def()
+    definition = repository.get_sensor_def(sensor)
+    resources = {key: home.definitions.resources[key] for key in definition.required_resource_keys}
+    with dg.build_sensor_context(
+        instance=home.instance, repository_def=repository, resources=resources, cursor=cursor
+    ) as context:
+        evaluated = definition.evaluate_tick(context)
+    return list(evaluated.run_requests or []), evaluated.skip_message or "", evaluated.cursor
+
+
+def ingest(home: PlatformHome, day: date) -> None:
+    """What a successful run of the day leaves in the event log."""
+    materialise(home.instance, "raw_transactions", day, landing_fingerprint=home.landing.fingerprint(day))
+
+
+# -- files arrive ---------------------------------------------------------------------------------------------------
+
+
+def test_each_landed_day_is_asked_for_once(home):
+    home.put(ONE, "a.csv", "x")
+    home.put(TWO, "a.csv", "x")
+    requests, _, cursor = tick(home, "landing_sensor")
+    assert [request.partition_key for request in requests] == [ONE.isoformat(), TWO.isoformat()]
+    assert {request.tags["fraud/cause"] for request in requests} == {"new files"}
+    requests, skipped, _ = tick(home, "landing_sensor", cursor)
+    assert (requests, skipped) == ([], "no new or changed files")
+
+
+def test_an_empty_landing_zone_asks_for_nothing(home):
+    assert tick(home, "landing_sensor")[:2] == ([], "no new or changed files")
+
+
+def test_a_day_outside_the_calendar_is_not_asked_for(home):
+    home.put(ONE - timedelta(days=1), "a.csv", "x")
+    home.put(date.today() + timedelta(days=2), "a.csv", "x")
+    assert tick(home, "landing_sensor")[0] == []
+
+
+def test_a_changed_file_and_a_new_label_file_ask_again(home):
+    path = home.put(ONE, "a.csv", "x")
+    ingest(home, ONE)
+    _, _, cursor = tick(home, "landing_sensor")
+    path.write_bytes(b"longer than before")
+    requests, _, cursor = tick(home, "landing_sensor", cursor)
+    assert [request.tags["fraud/cause"] for request in requests] == ["changed files"]
+    home.put(ONE, "labels.csv", "x", kind="labels")
+    requests, _, _ = tick(home, "landing_sensor", cursor)
+    assert [request.partition_key for request in requests] == [ONE.isoformat()]
+
+
+def test_a_lost_cursor_asks_for_nothing_that_was_ingested(home):
+    for day in (ONE, TWO):
+        home.put(day, "a.csv", "x")
+    first, _, _ = tick(home, "landing_sensor")
+    ingest(home, ONE)
+    again, _, _ = tick(home, "landing_sensor", cursor=None)
+    assert [request.partition_key for request in again] == [TWO.isoformat()]
+    # The day still under way has the run key it had, by which Dagster knows it was asked for.
+    assert again[0].run_key == first[1].run_key
+
+
+def test_many_days_are_asked_for_over_several_ticks(home):
+    days = [day_number(number) for number in range(1, DAYS_PER_TICK + 4)]
+    for day in days:
+        home.put(day, "a.csv", "x")
+    first, _, cursor = tick(home, "landing_sensor")
+    second, _, _ = tick(home, "landing_sensor", cursor)
+    assert [request.partition_key for request in (*first, *second)] == [day.isoformat() for day in days]
+    assert len(first) == DAYS_PER_TICK
+
+
+# -- drift ----------------------------------------------------------------------------------------------------------
+
+
+def retrained(home: PlatformHome, trigger: str, day: date, status: str = "SUCCESS", action: str | None = None) -> None:
+    """A retraining that `trigger` asked for as of `day`, and what became of its model."""
+    create_run_for_test(
+        home.instance,
+        job_name="retraining",
+        status=dg.DagsterRunStatus[status],
+        tags={"fraud/trigger": trigger, "dagster/partition": day.isoformat()},
+    )
+    if action:
+        materialise(home.instance, "model_release", day, action=action)
+
+
+def drifts(home: PlatformHome, day: date, *, verdict: str = "Drifted: 4 of 32 features.") -> None:
+    materialise(home.instance, "features", day)
+    evaluate(home.instance, day, passed=False, verdict=verdict)
+
+
+def test_without_a_verdict_nothing_is_asked_for(home):
+    assert tick(home, "retrain_on_drift_sensor")[:2] == ([], "no drift verdict yet")
+
+
+def test_drift_asks_for_a_model_and_says_why(home):
+    drifts(home, TWO)
+    ((request,), _, _) = tick(home, "retrain_on_drift_sensor")
+    assert request.partition_key == TWO.isoformat()
+    assert request.run_key == f"drift-{TWO}"
+    assert request.tags["fraud/trigger"] == "drift"
+    assert request.tags["fraud/cause"] == "Drifted: 4 of 32 features."
+
+
+def test_the_model_is_as_of_the_latest_day_with_features(home):
+    drifts(home, ONE)
+    materialise(home.instance, "features", THREE)
+    ((request,), _, _) = tick(home, "retrain_on_drift_sensor")
+    assert request.partition_key == THREE.isoformat()
+
+
+def test_only_the_latest_verdict_counts(home):
+    drifts(home, ONE)
+    evaluate(home.instance, TWO, passed=True)
+    assert tick(home, "retrain_on_drift_sensor")[:2] == ([], f"the drift check of {TWO} passed")
+
+
+@pytest.mark.parametrize("status", ["NOT_STARTED", "STARTED", "SUCCESS"])
+def test_one_cause_is_asked_for_once_even_while_the_run_waits(home, status):
+    drifts(home, ONE)
+    retrained(home, "drift", ONE, status=status)
+    requests, skipped, _ = tick(home, "retrain_on_drift_sensor")
+    assert requests == []
+    assert skipped.startswith(f"retraining as of {ONE} answers it")
+
+
+@pytest.mark.parametrize(
+    ("days_later", "is_asked"),
+    [(1, False), (6, False), (7, True)],  # a cool-down of seven days
+)
+def test_after_a_release_drift_waits_for_the_cool_down(home, days_later, is_asked):
+    retrained(home, "drift", ONE, action="released")
+    drifts(home, ONE + timedelta(days=days_later))
+    assert bool(tick(home, "retrain_on_drift_sensor")[0]) is is_asked
+
+
+@pytest.mark.parametrize("action", ["rejected", "kept"])
+def test_a_refused_model_has_answered_nothing_so_the_next_day_asks_again(home, action):
+    retrained(home, "drift", ONE, action=action)
+    drifts(home, ONE)
+    assert tick(home, "retrain_on_drift_sensor")[0] == []
+    drifts(home, TWO)
+    ((request,), _, _) = tick(home, "retrain_on_drift_sensor")
+    assert request.run_key == f"drift-{TWO}"
+
+
+@pytest.mark.parametrize("status", ["FAILURE", "CANCELED"])
+def test_a_retraining_that_came_to_nothing_does_not_count(home, status):
+    retrained(home, "drift", ONE, status=status)
+    drifts(home, ONE)
+    # Its run key keeps Dagster from trying the same day twice; a new day has a new one.
+    assert [request.run_key for request in tick(home, "retrain_on_drift_sensor")[0]] == [f"drift-{ONE}"]
+    drifts(home, TWO)
+    assert [request.run_key for request in tick(home, "retrain_on_drift_sensor")[0]] == [f"drift-{TWO}"]
+
+
+def test_what_another_trigger_asked_for_does_not_answer_drift(home):
+    retrained(home, "schedule", ONE, action="released")
+    drifts(home, ONE)
+    assert len(tick(home, "retrain_on_drift_sensor")[0]) == 1
+
+
+# -- performance ----------------------------------------------------------------------------------------------------
+
+
+def perform(home: PlatformHome, first: int, last: int, *, hits: int, errors: int) -> None:
+    for number in range(first, last + 1):
+        materialise(
+            home.instance,
+            "realised_performance",
+            day_number(number),
+            true_positives=hits,
+            false_positives=errors,
+            false_negatives=0,
+        )
+
+
+def test_without_performance_nothing_is_asked_for(home):
+    assert tick(home, "retrain_on_performance_sensor")[:2] == ([], "no realised performance yet")
+
+
+# F1 = 2 TP / (2 TP + FP): 5 and 5 give .667, 5 and 3 give .769.
+def test_two_weeks_below_the_limit_ask_for_a_model(home):
+    perform(home, 1, 14, hits=5, errors=5)
+    ((request,), _, _) = tick(home, "retrain_on_performance_sensor")
+    assert request.tags["fraud/trigger"] == "performance"
+    assert request.tags["fraud/cause"] == (
+        f"realised F1 0.667 in the week to {day_number(14)}, 0.667 in the week to {day_number(7)} (limit 0.72)"
+    )
+    assert request.partition_key == day_number(14).isoformat()
+
+
+@pytest.mark.parametrize(("well_from", "well_to"), [(1, 7), (8, 14)])
+def test_one_week_at_the_limit_is_enough_to_wait(home, well_from, well_to):
+    perform(home, 1, 14, hits=5, errors=5)
+    perform(home, well_from, well_to, hits=5, errors=3)
+    requests, skipped, _ = tick(home, "retrain_on_performance_sensor")
+    assert requests == []
+    assert "0.769" in skipped
+
+
+def test_one_bad_week_alone_concludes_nothing(home):
+    perform(home, 1, 7, hits=5, errors=5)
+    requests, skipped, _ = tick(home, "retrain_on_performance_sensor")
+    assert requests == []
+    assert skipped.startswith("not applicable")
+
+
+def test_days_without_labels_say_nothing(home):
+    perform(home, 1, 14, hits=5, errors=5)
+    materialise(home.instance, "realised_performance", day_number(15), status="not applicable")
+    assert len(tick(home, "retrain_on_performance_sensor")[0]) == 1
+
+
+def test_an_answered_shortfall_is_not_asked_for_again(home):
+    perform(home, 1, 14, hits=5, errors=5)
+    retrained(home, "performance", day_number(14), action="released")
+    assert tick(home, "retrain_on_performance_sensor")[0] == []
+
+
+# -- a run fails ----------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_run_is_one_line_with_job_day_and_cause(home, capsys):
+    with pytest.raises(PlatformError):
+        home.daily(ONE)
+    (run,) = home.instance.get_runs()
+    failed = [entry.dagster_event for entry in home.instance.all_logs(run.run_id) if entry.dagster_event]
+    (event,) = [each for each in failed if each.is_job_failure]
+    context = dg.build_run_status_sensor_context(
+        sensor_name="run_failure_sensor", dagster_event=event, dagster_instance=home.instance, dagster_run=run
+    ).for_run_failure()
+    capsys.readouterr()
+    run_failure_sensor(context)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f" - daily of {ONE} failed ({run.run_id}): {ONE}: no transactions for {ONE} in " in line
