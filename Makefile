@@ -6,6 +6,9 @@ SHELL := /bin/bash
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := $(UV) run --locked
 
+# Dagster 1.13 announces at every start that its next command line will be `dg`; we stay with the one that is documented.
+QUIET := PYTHONWARNINGS=ignore::FutureWarning
+
 .PHONY: help
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -24,7 +27,7 @@ demo: setup  ## ten simulated days: land, train, release, score, report
 
 .PHONY: dev
 dev: setup  ## the Dagster UI on http://127.0.0.1:3000
-	$(RUN) dagster dev
+	DAGSTER_HOME=$(CURDIR) $(QUIET) $(RUN) dagster dev
 
 .PHONY: test
 test: setup  ## the tests
@@ -40,5 +43,5 @@ check: setup  ## format check, lint, types, definitions, tests: what CI runs
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy
-	$(RUN) dagster definitions validate --log-level error
+	$(QUIET) $(RUN) dagster definitions validate --log-level error
 	$(RUN) pytest

@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings, remember
+from fraud_platform.storage import is_storage_failure
 from fraud_platform.terminal import (
     SIMULATED_NOTE,
     err,
@@ -51,7 +52,7 @@ FirstDay = Annotated[
 DriftFrom = Annotated[
     str | None, typer.Option(metavar="DAY", help="First day with injected drift: YYYY-MM-DD, or its number from 1.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of every random choice.")]
 
 SIMULATED_ROWS_PER_DAY = 20_000
 
@@ -61,19 +62,21 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(args=arguments, prog_name="fraud-platform")
-    except (PlatformError, OSError) as error:
-        if "--debug" in sys.argv:
-            traceback.print_exc()
-        print_error(str(error))
-        raise SystemExit(1) from None
+    except PlatformError as error:
+        _give_up(str(error))
     except KeyboardInterrupt:
-        print_error("interrupted; nothing is half-written, and the same command begins again")
-        raise SystemExit(1) from None
-    except Exception as error:
-        if "--debug" in sys.argv:
-            raise
-        print_error(f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it")
-        raise SystemExit(1) from None
+        _give_up("interrupted; nothing is half-written, and the same command begins again")
+    except Exception as error:  # noqa: BLE001 - the last door: people get a line, --debug gets the traceback
+        if is_storage_failure(error):
+            _give_up(f"storage: {error}; check the place and its credentials with `fraud-platform doctor`")
+        _give_up(f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it")
+
+
+def _give_up(message: str) -> NoReturn:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    print_error(message)
+    raise SystemExit(1) from None
 
 
 @app.command()

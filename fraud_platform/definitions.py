@@ -6,10 +6,10 @@ from fraud_platform.defs.assets import features, ingestion, monitoring, scoring,
 from fraud_platform.defs.checks import CHECKS
 from fraud_platform.defs.deployments import resources
 from fraud_platform.defs.jobs import daily, retraining
+from fraud_platform.defs.landing_sensor import landing_sensor
 from fraud_platform.defs.partitions import SETTINGS
 from fraud_platform.defs.schedules import daily_schedule, monthly_retraining_schedule
 from fraud_platform.defs.sensors import (
-    landing_sensor,
     retrain_on_drift_sensor,
     retrain_on_performance_sensor,
     run_failure_sensor,

@@ -17,4 +17,8 @@ class ModelError(PlatformError):
 
 
 class RegistryError(PlatformError):
-    """The model registry cannot be reached or refuses what was asked of it."""
+    """The model registry refuses what was asked of it."""
+
+
+class RegistryUnavailableError(RegistryError):
+    """The model registry cannot be reached now; trying again later may help."""

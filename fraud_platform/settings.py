@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         default_factory=_thirty_days_ago,
         description="first partition day (YYYY-MM-DD, UTC)",
     )
-    seed: int = Field(42, ge=0, description="seed of every random choice")
+    seed: int = Field(42, ge=0, lt=2**31, description="seed of every random choice")
 
     max_quarantine_share: float = Field(
         0.01, ge=0, le=1, description="share of a day's rows that may be quarantined before its check fails"

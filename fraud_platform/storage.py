@@ -6,6 +6,7 @@ What the bytes mean does not belong here; schemas live in the room that owns the
 import hashlib
 import json
 import os
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,13 @@ def open_location(url: str | os.PathLike[str]) -> UPath:
 def is_remote(path: UPath) -> bool:
     """Whether `path` lives in an object store rather than on this machine's disk."""
     return path.protocol not in ("", "file", "local")
+
+
+def is_storage_failure(error: BaseException) -> bool:
+    """Whether the storage said no, rather than the data: an OSError, or S3's client that reaches nobody."""
+    # Only who has used S3 can hold such an error, and then its client is loaded.
+    botocore = sys.modules.get("botocore.exceptions")
+    return isinstance(error, OSError) or (botocore is not None and isinstance(error, botocore.BotoCoreError))
 
 
 def write_atomically(path: UPath, data: bytes) -> None:

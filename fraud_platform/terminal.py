@@ -30,7 +30,7 @@ def print_error(message: str) -> None:
 def print_days(days: Sequence["DayStory"]) -> None:
     """One row a day: counts, realised metrics, drift and the model at work."""
     table = _table("Days")
-    for name in ("day", "rows", "frauds", "alerts", "precision", "recall", "F1"):
+    for name in ("day", "rows", "frauds", "alerts", "prec.", "recall", "F1"):
         table.add_column(name, justify="left" if name == "day" else "right", no_wrap=True)
     table.add_column("model", no_wrap=True)
     table.add_column("drift", no_wrap=True)
@@ -43,8 +43,8 @@ def print_days(days: Sequence["DayStory"]) -> None:
             _share(story.precision),
             _share(story.recall),
             _share(story.f1),
-            f"{story.model_version}{' *' if story.is_hindsight else ''}",
-            f"[red]{story.drift}[/] ({story.drifted_features})" if story.drifted_features else story.drift,
+            f"{story.model_version}{'*' if story.is_hindsight else ''}",
+            f"[red]{story.drift} {story.drifted_features}[/]" if story.drifted_features else story.drift,
         )
     out.print(table)
     if any(story.is_hindsight for story in days):

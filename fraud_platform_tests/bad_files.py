@@ -102,7 +102,7 @@ def bad_rows() -> tuple[bytes, dict[str, int]]:
     reasons = {
         "value is missing": 2,
         "Amount is negative": 1,
-        "value is infinite": 1,
+        "value is infinite or beyond float32": 1,
         "Class is neither 0 nor 1": 1,
         "field holds a card number": 3,
     }

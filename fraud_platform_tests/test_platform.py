@@ -208,7 +208,7 @@ def put_many_bad_rows(home: PlatformHome, day: date) -> None:
     home.put(day, "bank.parquet", table)
 
 
-def test_too_many_bad_rows_stop_the_day_in_its_run_and_in_any_later_run(copied_home):
+def test_too_many_bad_rows_stop_the_day_in_its_run_and_in_any_later_run(copied_home, monkeypatch):
     put_many_bad_rows(copied_home, LIVED)
     result = copied_home.attempt("daily", LIVED)
     assert not result.success
@@ -218,20 +218,27 @@ def test_too_many_bad_rows_stop_the_day_in_its_run_and_in_any_later_run(copied_h
     assert [each.check_name for each in failed] == ["quarantine_share"]
     assert failed[0].metadata["verdict"].value == "100 of 3,000 landed rows are quarantined (3.33%, limit 1.00%)"
     assert failed[0].metadata["quarantined_by_reason"].value == {"value is missing": 100}
-    # Dagster blocks inside one run only, so scoring reads the gate again.
-    copied_home.materialise(["features"], LIVED)
-    alone = copied_home.attempt("daily", LIVED, ["daily_predictions"])
-    assert not alone.success
-    (message,) = step_failures(alone)
-    assert "100 of 3,000 landed rows are quarantined" in message
+    # Dagster blocks inside one run only, so what comes next reads the gate again.
+    assert_refused(copied_home, "features", "100 of 3,000 landed rows are quarantined")
+    with monkeypatch.context() as lenient:
+        lenient.setenv("FRAUD_MAX_QUARANTINE_SHARE", "1")
+        PlatformHome(load_settings(), copied_home.instance).materialise(["features"], LIVED)
+    assert_refused(copied_home, "daily_predictions", "100 of 3,000 landed rows are quarantined")
     assert copied_home.store.days("daily_predictions", "parquet") == []
+
+
+def assert_refused(home: PlatformHome, asset: str, words: str) -> None:
+    result = home.attempt("daily", LIVED, [asset])
+    assert not result.success
+    (message,) = step_failures(result)
+    assert words in message
 
 
 def test_a_failed_gate_of_one_day_stops_its_range(copied_home):
     copied_home.land([LIVED, BEYOND])
     copied_home.landing.transaction_files(BEYOND)[0].unlink()
     put_many_bad_rows(copied_home, BEYOND)
-    with pytest.raises(PlatformError, match="a blocking check failed"):
+    with pytest.raises(PlatformError, match="raw_transactions: quarantine_share"):
         copied_home.materialise(INGESTED, LIVED, BEYOND)
     key = dg.AssetCheckKey(dg.AssetKey("raw_transactions"), "quarantine_share")
     verdicts = latest_evaluations(copied_home.instance, key)

@@ -63,7 +63,11 @@ def _judge_quarantine(day: date, platform: Platform) -> Verdict:
     return Verdict(
         judged.is_sound,
         judged.sentence,
-        {"quarantined_share": judged.share, "limit": judged.limit, "quarantined_by_reason": dict(judged.by_reason)},
+        {
+            "quarantined_share": judged.share,
+            "limit": f"{judged.limit:.2%}",
+            "quarantined_by_reason": dict(judged.by_reason),
+        },
     )
 
 
@@ -76,7 +80,13 @@ def _judge_gates(day: date, platform: Platform) -> Verdict:
 def _judge_drift(day: date, platform: Platform) -> Verdict:
     report = platform.store.read_json("drift_report", day)
     verdict = report["verdict"]
-    figures = {"drifted_features": verdict["drifted_features"], "psi_limit": report["limits"]["psi"]}
+    # Numbers become a plot over the days in the UI; limits are text, for a flat line says nothing.
+    figures = {
+        "drifted_feature_count": len(verdict["drifted_features"]),
+        "drifted_features": verdict["drifted_features"],
+        "largest_psi": max((feature["psi"] for feature in report["features"]), default=0.0),
+        "limits": f"{report['limits']['feature_count']} features at {report['limits']['psi']:g}",
+    }
     return Verdict(not verdict["is_drifted"], verdict["sentence"], figures)
 
 

@@ -15,7 +15,8 @@ import dagster as dg
 
 from fraud_platform.defs.partitions import DAYS, around
 from fraud_platform.defs.previews import accepted_previews
-from fraud_platform.errors import PlatformError, RegistryError
+from fraud_platform.errors import PlatformError, RegistryUnavailableError
+from fraud_platform.storage import is_storage_failure
 
 OWNERS = ["team:fraud-platform"]
 
@@ -27,6 +28,13 @@ ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
 ONE_RUN_PER_DAY = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether the same call may succeed a little later: storage or registry out of reach, not something missing."""
+    if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError | IsADirectoryError):
+        return False
+    return isinstance(error, RegistryUnavailableError) or is_storage_failure(error)
+
+
 @contextmanager
 def retried_only_where_time_helps(day: date) -> Iterator[None]:
     """Lets errors of storage and registry reach the retry policy; any other ends the run at once, in one line.
@@ -36,11 +44,48 @@ def retried_only_where_time_helps(day: date) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, RegistryError, dg.Failure):
+    except dg.Failure:
         raise
     except Exception as error:
+        if may_pass(error):
+            raise
         what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
         raise dg.Failure(description=f"{day}: {what}", allow_retries=False) from error
+
+
+def _day_by_day(
+    context: dg.AssetExecutionContext, asset: str, one_day: Callable[[date], dg.Output]
+) -> Iterator[tuple[date, Any]]:
+    """Each day of the run and what is to be stored for it; a day that cannot be mended does not stop the others.
+
+    Raises:
+        dg.Failure: after the last day, when a day failed.
+    """
+    described: dict[str, Mapping[str, Any]] = {}
+    failures: list[dg.Failure] = []
+    for key in context.partition_keys:
+        day = date.fromisoformat(key)
+        try:
+            output = one_day(day)
+        except dg.Failure as failure:
+            failures.append(failure)
+            continue
+        yield day, output.value
+        described[key] = output.metadata
+    if failures:
+        # The step counts as failed as a whole; what it has stored is recorded all the same.
+        for key, metadata in described.items():
+            context.log_event(dg.AssetMaterialization(asset, metadata=metadata, partition=key))
+        raise _joined(failures)
+    for key, metadata in described.items():
+        context.add_asset_metadata(dict(metadata), partition_key=key)
+
+
+def _joined(failures: Sequence[dg.Failure]) -> dg.Failure:
+    """One failure that tells of all: the first in full, the others by their day."""
+    first, *others = [failure.description or "" for failure in failures]
+    also = f" (and {len(others)} more days: {', '.join(other.split(':')[0] for other in others)})" if others else ""
+    return dg.Failure(description=f"{first}{also}", allow_retries=False)
 
 
 class DayMap(Mapping[date, Any]):
@@ -132,14 +177,7 @@ def daily_asset(
                     arguments = {"day": day, "context": context, **available, **values}
                     return function(**{name: arguments[name] for name in wanted})
 
-            def stored_day_by_day() -> Iterator[tuple[date, Any]]:
-                for key in context.partition_keys:
-                    day = date.fromisoformat(key)
-                    output = one_day(day)
-                    yield day, output.value
-                    context.add_asset_metadata(dict(output.metadata), partition_key=key)
-
-            return dg.Output(stored_day_by_day())
+            return dg.Output(_day_by_day(context, function.__name__, one_day))
 
         with accepted_previews():
             return dg.asset(

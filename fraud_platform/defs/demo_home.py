@@ -11,7 +11,7 @@ from fraud_platform.errors import PlatformError
 from fraud_platform.ingestion.landing import LandingZone, origin_of
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
 from fraud_platform.settings import Settings
-from fraud_platform.storage import open_location
+from fraud_platform.storage import DayStore
 
 ASSETS = (*DAILY_ASSETS, *RETRAINING_ASSETS)
 DEMO_ORIGINS = ("simulated", "replayed")
@@ -39,11 +39,17 @@ def clear(settings: Settings) -> None:
             f"{settings.tracking_url} holds models learned from landed data; set FRAUD_HOME, and MLFLOW_TRACKING_URI "
             "where it is set, to another place for the demo"
         )
+    store = DayStore.at(settings.storage_url)
+    stored = [store.read_table_metadata("raw_transactions", day) for day in store.days("raw_transactions", "parquet")]
+    if any(footer["origin"] not in DEMO_ORIGINS for footer in stored):
+        raise PlatformError(
+            f"{settings.storage_url} holds assets made from landed data; set FRAUD_HOME, and FRAUD_STORAGE where it is "
+            "set, to another place for the demo"
+        )
     for path in landed:
         path.unlink()
-    storage = open_location(settings.storage_url)
-    for asset in (*ASSETS, "quarantine"):
-        folder = storage / asset
+    for asset in (*ASSETS, "quarantine", "test_readings"):
+        folder = store.root / asset
         if folder.exists():
             folder.fs.rm(folder.path, recursive=True)
     if versions:

@@ -4,7 +4,7 @@ Nothing here decides anything; sensors and the demo do.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -53,12 +53,23 @@ def release_action(instance: DagsterInstance, day: date) -> str | None:
     return latest_materialisation_metadata(instance, "model_release", day).get("action")
 
 
-def retrainings(instance: DagsterInstance, trigger: str) -> list[date]:
-    """The as-of days of the retraining runs that `trigger` has asked for and that did not fail."""
+def retrainings(instance: DagsterInstance, trigger: str | None = None) -> list[date]:
+    """The as-of days of the retraining runs that did not fail: all of them, or those that `trigger` asked for."""
     statuses = [status for status in dg.DagsterRunStatus if status not in UNANSWERED]
-    wanted = dg.RunsFilter(job_name="retraining", tags={TRIGGER_TAG: trigger}, statuses=statuses)
-    runs = instance.get_runs(wanted, limit=HISTORY_LIMIT)
+    tags = {TRIGGER_TAG: trigger} if trigger else {}
+    runs = instance.get_runs(dg.RunsFilter(job_name="retraining", tags=tags, statuses=statuses), limit=HISTORY_LIMIT)
     return [date.fromisoformat(run.tags["dagster/partition"]) for run in runs if "dagster/partition" in run.tags]
+
+
+def runs_tagged(instance: DagsterInstance, tag: str, text: str) -> Sequence[dg.RunRecord]:
+    """Every run that carries `tag` with `text`."""
+    return instance.get_run_records(dg.RunsFilter(tags={tag: text}))
+
+
+def has_champion(instance: DagsterInstance) -> bool:
+    """Whether a model has been released, as the newest `model_release` tells it."""
+    day = latest_materialised_day(instance, "model_release")
+    return day is not None and bool(latest_materialisation_metadata(instance, "model_release", day).get("champion"))
 
 
 def cause_of_failure(events: Iterable[dg.DagsterEvent]) -> str | None:

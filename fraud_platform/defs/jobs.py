@@ -18,10 +18,16 @@ RETRAINING_ASSETS = ("splits", "trained_model", "validation_metrics", "model_rel
 # Why a run was started; `model_release` and the model version carry it on.
 TRIGGER_TAG = "fraud/trigger"
 CAUSE_TAG = "fraud/cause"
+# Which state of which landed files a run was started for.
+LANDED_TAG = "fraud/landed"
+
+# Days are lived in order, one at a time: a drift report looks at the days before its own (see dagster.yaml).
+CHAIN_TAG = "fraud/chain"
 
 daily = dg.define_asset_job(
     name="daily",
     selection=dg.AssetSelection.assets(*DAILY_ASSETS),
+    tags={CHAIN_TAG: "daily"},
     description="One day from landing zone to decisions: ingest, score with that day's champion, watch for drift.",
 )
 

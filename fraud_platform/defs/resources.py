@@ -3,9 +3,9 @@
 The graph is the same everywhere; only what these resources point at differs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,11 +66,20 @@ class Platform(dg.ConfigurableResource):
         """What is known of the stored tables of `days` without reading their rows."""
         return {day: self.store.read_table_metadata(asset, day) for day in days}
 
-    def test_readings(self, day: date) -> list[dict[str, str]]:
-        """Every reading of the test split of `day` that has been recorded."""
-        if not self.store.exists("validation_metrics", day, "json"):
-            return []
-        return self.store.read_json("validation_metrics", day)["test_readings"]
+    def record_test_reading(self, day: date, reading: dict[str, str]) -> list[dict[str, str]]:
+        """Every reading of the test split of `day` so far, this one last; it is stored before anybody reads."""
+        known = self.store.read_json("test_readings", day) if self.store.exists("test_readings", day, "json") else []
+        readings = [*known, reading]
+        self.store.write_json("test_readings", day, readings)
+        return readings
+
+    def time_of_decision(self, day: date, facts: Mapping[str, str]) -> datetime | None:
+        """When `daily_predictions` of `day` were made with these `facts` in their footer; None if not."""
+        if not self.store.exists("daily_predictions", day, "parquet"):
+            return None
+        footer = self.store.read_table_metadata("daily_predictions", day)
+        is_same = all(footer.get(name) == fact for name, fact in facts.items())
+        return datetime.fromisoformat(footer["scored_at"]) if is_same else None
 
     def champion_beside(self, digest: str) -> "tuple[ModelVersion, ModelBundle] | None":
         """The current champion and its bundle, unless there is none or it is the candidate `digest` itself."""

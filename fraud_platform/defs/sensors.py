@@ -1,10 +1,9 @@
-"""What happens without a clock: files arrive, drift or performance asks for a new model, a run fails.
+"""What happens without a clock or files: drift or performance asks for a new model, a run fails.
 
-Sensors read the event log and file listings, never data. They keep no secret state: what was already asked for is read
-from the run history, so a restarted daemon, a lost cursor or a second instance asks for nothing twice.
+Sensors read the event log, never data. They keep no state of their own: what was already asked for is read from the run
+history, so a restarted daemon or a second instance asks for nothing twice. Landed files have a sensor of their own.
 """
 
-import json
 from datetime import date, timedelta
 
 import dagster as dg
@@ -18,37 +17,8 @@ from fraud_platform.defs.history import (
     release_action,
     retrainings,
 )
-from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG, daily, retraining
-from fraud_platform.defs.partitions import DAYS
+from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG, retraining
 from fraud_platform.defs.resources import Platform
-
-# A tick has a minute; more days than this wait for the next one.
-DAYS_PER_TICK = 20
-
-
-@dg.sensor(
-    job=daily,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Runs the daily chain for every day whose landed files are new or have changed.",
-)
-def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
-    """Compares each landed day's listing with the one that was ingested; the cursor only remembers the comparison."""
-    seen: dict[str, str] = json.loads(context.cursor or "{}")
-    calendar = set(DAYS.get_partition_keys())
-    requests: list[dg.RunRequest] = []
-    for day, fingerprint in platform.landing.fingerprints().items():
-        key = day.isoformat()
-        if key not in calendar or len(requests) == DAYS_PER_TICK or seen.get(key) == fingerprint:
-            continue
-        ingested = latest_materialisation_metadata(context.instance, "raw_transactions", day)
-        if ingested.get("landing_fingerprint") != fingerprint:
-            tags = {TRIGGER_TAG: "landing", CAUSE_TAG: "new files" if not ingested else "changed files"}
-            requests.append(dg.RunRequest(run_key=f"{key}-{fingerprint}", partition_key=key, tags=tags))
-        seen[key] = fingerprint
-    if not requests:
-        return dg.SensorResult(skip_reason="no new or changed files", cursor=json.dumps(seen))
-    return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen))
 
 
 @dg.sensor(
@@ -59,10 +29,10 @@ def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> d
 )
 def retrain_on_drift_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.RunRequest | dg.SkipReason:
     """Requests `retraining` for the latest day when the newest drift verdict is a failure nobody has answered yet."""
-    evaluations = latest_evaluations(context.instance, DRIFT_CHECK)
-    if not evaluations:
-        return dg.SkipReason("no drift verdict yet")
-    day, evaluation = max(evaluations.items())
+    day = latest_materialised_day(context.instance, "drift_report")
+    evaluation = latest_evaluations(context.instance, DRIFT_CHECK).get(day) if day else None
+    if day is None or evaluation is None:
+        return dg.SkipReason("no drift verdict of the latest day yet")
     if evaluation.passed:
         return dg.SkipReason(f"the drift check of {day} passed")
     return _retraining_request(
@@ -99,6 +69,7 @@ def retrain_on_performance_sensor(
                 true_positives=int(metadata["true_positives"]),
                 false_positives=int(metadata["false_positives"]),
                 false_negatives=int(metadata["false_negatives"]),
+                labelled_share=float(metadata["labelled_share"]),
             )
     shortfall = persistent_shortfall(
         counts,
@@ -144,6 +115,9 @@ def _retraining_request(
     A refused model has answered nothing, so after one the shorter `retry_days` hold: every day brings new labels.
     """
     latest = latest_materialised_day(context.instance, "features") or day
+    made = [asked for asked in retrainings(context.instance) if asked >= latest]
+    if made:
+        return dg.SkipReason(f"a model as of {max(made)} is made already: no later day could tell it more")
     for asked in sorted(retrainings(context.instance, trigger), reverse=True):
         was_refused = release_action(context.instance, asked) in ("rejected", "kept")
         wait_days = retry_days if was_refused else cooldown_days

@@ -9,7 +9,7 @@ What is inside the files does not belong here; nothing in this module opens one,
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -75,21 +75,16 @@ class LandingZone:
         """Every day a label file arrived on, oldest first."""
         return sorted(self._entries_by_day(LABELS))
 
-    def fingerprint(self, day: date) -> str:
-        """A digest of names, sizes and modification marks of the files landed for the day; reads none of them.
+    def fingerprint(self, day: date, kind: str = TRANSACTIONS) -> str:
+        """A digest of names, sizes and modification marks of the day's files of that kind; reads none of them.
 
-        It changes whenever a transaction or label file is added, removed or written again, so it may change when the
-        content does not.
+        It changes whenever a file is added, removed or written again, so it may change when the content does not.
         """
-        return _fingerprint({kind: self._entries(kind, day) for kind in (TRANSACTIONS, LABELS)})
+        return _fingerprint(self._entries(kind, day))
 
-    def fingerprints(self) -> dict[date, str]:
-        """The fingerprint of every day that has transactions, oldest first, from one listing of each kind."""
-        transactions, labels = self._entries_by_day(TRANSACTIONS), self._entries_by_day(LABELS)
-        return {
-            day: _fingerprint({TRANSACTIONS: transactions[day], LABELS: labels.get(day, [])})
-            for day in sorted(transactions)
-        }
+    def fingerprints(self, kind: str = TRANSACTIONS) -> dict[date, str]:
+        """The fingerprint of every day that has files of that kind, oldest first, from a single listing."""
+        return {day: _fingerprint(entries) for day, entries in sorted(self._entries_by_day(kind).items())}
 
     def _files(self, kind: str, day: date) -> list[UPath]:
         folder = self.folder(kind, day)
@@ -135,12 +130,8 @@ def origin_of_all(names: Iterable[str]) -> str:
     return next((origin for origin in (SIMULATED, REPLAYED) if origin in origins), LANDED)
 
 
-def _fingerprint(entries_by_kind: Mapping[str, list[dict[str, Any]]]) -> str:
-    marks = [
-        [kind, _name_of(entry), *(str(entry.get(trace)) for trace in _TRACES)]
-        for kind, entries in entries_by_kind.items()
-        for entry in entries
-    ]
+def _fingerprint(entries: list[dict[str, Any]]) -> str:
+    marks = [[_name_of(entry), *(str(entry.get(trace)) for trace in _TRACES)] for entry in entries]
     return sha256(canonical_json(sorted(marks)))
 
 

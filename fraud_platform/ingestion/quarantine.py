@@ -15,7 +15,7 @@ from fraud_platform.ingestion.schema import AMOUNT_COLUMN, ID_COLUMN, LABEL_COLU
 
 CARD_NUMBER = "field holds a card number"
 MISSING = "value is missing"
-INFINITE = "value is infinite"
+INFINITE = "value is infinite or beyond float32"
 NEGATIVE_AMOUNT = "Amount is negative"
 NEGATIVE_TIME = "Time is negative"
 INVALID_CLASS = "Class is neither 0 nor 1"
@@ -89,7 +89,8 @@ def _is_missing(column: str, values: np.ndarray) -> np.ndarray | None:
 
 
 def _is_infinite(column: str, values: np.ndarray) -> np.ndarray | None:
-    return None if column == LABEL_COLUMN else np.isinf(values)
+    # Features are float32: what it cannot hold would become infinite there.
+    return None if column == LABEL_COLUMN else np.abs(values) > np.finfo(np.float32).max
 
 
 def _is_negative_amount(column: str, values: np.ndarray) -> np.ndarray | None:

@@ -27,10 +27,13 @@ LABEL_FILE, TRANSACTION_FILE = "label_file", "transaction_file"
 @cache
 def raw_transactions_schema() -> "DataFrameSchema":
     """One day of validated transactions: a row per transaction, in order of event time, then identifier."""
+    import numpy as np
     import pandas as pd
     from pandera.pandas import Check, Column, DataFrameSchema
 
-    finite = Check.in_range(float("-inf"), float("inf"), include_min=False, include_max=False, title="finite")
+    # Features are float32, so finite means finite there.
+    largest = float(np.finfo(np.float32).max)
+    finite = Check.in_range(-largest, largest, title="finite")
     components = {
         name: Column(
             float,

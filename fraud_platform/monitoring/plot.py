@@ -31,7 +31,7 @@ def draw_drift(report: Mapping[str, Any], subtitle: str) -> bytes:
 
     rows = _rows(report)
     height = _INCHES_PER_ROW * len(rows) + _INCHES_AROUND if rows else _INCHES_OF_TITLE
-    figure = Figure(figsize=(10.5, height), dpi=110, facecolor="white")
+    figure = Figure(figsize=(10.5, height), dpi=90, facecolor="white")
     days = report["window"]["days"]
     if rows:
         top, bottom = 1 - 1.15 / height, 0.5 / height

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from fraud_platform.errors import RegistryError
+from fraud_platform.errors import RegistryError, RegistryUnavailableError
 from fraud_platform.registry.reachability import require_answer
 from fraud_platform.registry.registry import MODEL_NAME
 from fraud_platform.storage import is_remote, open_location
@@ -61,7 +61,7 @@ class MlflowConnection:
         """MLflow's client, for the length of one `purpose` such as "read the registered models".
 
         Raises:
-            RegistryError: MLflow cannot be reached or refuses.
+            RegistryUnavailableError: MLflow cannot be reached or refuses.
         """
         if self._client is None:
             # Before MLflow is imported: whoever cannot reach it need not wait seconds for that either.
@@ -108,7 +108,7 @@ class MlflowConnection:
     def _shown(self) -> str:
         return f"MLflow at {self._without_password(self.tracking_url)}"
 
-    def _refusal(self, purpose: str, error: Exception) -> RegistryError:
+    def _refusal(self, purpose: str, error: Exception) -> RegistryUnavailableError:
         root: BaseException = error
         while cause := root.__cause__ or root.__context__:
             root = cause
@@ -116,7 +116,7 @@ class MlflowConnection:
         said = str(root if isinstance(root, OSError) and root.strerror else error)
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         reason = self._without_password(lines[0] if lines else type(error).__name__)
-        return RegistryError(
+        return RegistryUnavailableError(
             f"{self._shown()} cannot {purpose}: {textwrap.shorten(reason, _REASON_CHARACTERS, placeholder=' ...')}; "
             "check MLFLOW_TRACKING_URI and that the server or database behind it is up"
         )

@@ -110,7 +110,10 @@ def _interval(interval: Interval) -> tuple[str, str]:
 
 
 def _number(figure: float) -> str:
-    return f"{figure:.3f}" if math.isfinite(figure) else "not defined"
+    if not math.isfinite(figure):
+        return "not defined"
+    # A Brier score of rare frauds begins in the fourth decimal.
+    return f"{figure:.3f}" if abs(figure) >= 0.001 or not figure else f"{figure:.1e}"  # noqa: PLR2004
 
 
 def _text(entry: str | float) -> str:

@@ -88,7 +88,7 @@ def release_candidate(
 ) -> Release:
     """The candidate registered, judged, and made champion where it deserves it.
 
-    Done twice with the same bundle it decides the same and registers nothing new.
+    Done again with a bundle that has been released, it changes nothing.
 
     Args:
         registry: where models live.
@@ -102,7 +102,7 @@ def release_candidate(
         run_id: the tracked training run; None where there is none.
 
     Raises:
-        ModelError: `validation` speaks about another bundle.
+        ModelError: `validation` speaks about another bundle, or compares with another champion than there is now.
         RegistryError: the registry cannot be reached.
     """
     _require_same_bundle(bundle, validation)
@@ -128,22 +128,39 @@ def release_candidate(
         created_at=decided_at,
         description=card,
     )
-    comparison = validation["comparison"]
-    decision = decide_release(
-        gates,
-        ChampionComparison.from_dict(comparison) if comparison else None,
-        trigger,
-        min_f1_improvement=min_f1_improvement,
-    )
+    champion = next((each for each in registry.versions() if CHAMPION in each.aliases), None)
+    if version.champion_from:
+        # Released once; that it reigned, or reigns, is history that a second look does not change.
+        standing = ReleaseDecision(
+            "released", (f"released before, as version {version.version}",), trigger, gates, None
+        )
+        return Release(version, standing, trigger, cause, champion.semver if champion else None, decided_at, card)
+    comparison = _current_comparison(validation, champion)
+    decision = decide_release(gates, comparison, trigger, min_f1_improvement=min_f1_improvement)
     if decision.action == "released":
+        if version.rejection:
+            # Refused under other limits; under these it is not.
+            version = registry.set_stage(version, "Staging", reason=decision.reasons[0])
         # A model that knows all of a day must not be the one that decides about it.
         first_day = day + timedelta(days=1)
         version = registry.promote(version, day=first_day, reason=decision.reasons[0], promoted_at=decided_at)
-    elif decision.action == "rejected" and not version.champion_from:
-        # Who has been champion stays a model one can roll back to, whatever a later look at it says.
+        champion = version
+    elif decision.action == "rejected":
         version = registry.mark_rejected(version, decision.reasons[0])
-    champion = next((each.semver for each in registry.versions() if CHAMPION in each.aliases), None)
-    return Release(version, decision, trigger, cause, champion, decided_at, card)
+    return Release(version, decision, trigger, cause, champion.semver if champion else None, decided_at, card)
+
+
+def _current_comparison(validation: Mapping[str, Any], champion: ModelVersion | None) -> ChampionComparison | None:
+    """The stored comparison, which must be with who is champion now: the registry may have moved on meanwhile."""
+    stored = validation["comparison"]
+    compared = stored["champion_version"] if stored else None
+    current = champion.version if champion else None
+    if compared != current:
+        raise ModelError(
+            f"the validation of {validation['as_of']} compares with champion {compared or 'none'}, champion is now "
+            f"{current or 'none'}; materialise validation_metrics again"
+        )
+    return ChampionComparison.from_dict(stored) if stored else None
 
 
 def _require_same_bundle(bundle: "ModelBundle", validation: Mapping[str, Any]) -> None:

@@ -11,6 +11,8 @@ from fraud_platform.training.evaluation import Evaluation, Interval
 
 _SHOWN = ("average_precision", "f1", "precision", "recall", "precision_at_k", "roc_auc", "brier")
 
+SMALL = 0.001
+
 
 def candidates_markdown(candidates: Sequence[Mapping[str, Any]]) -> str:
     """One row per candidate family: inner cross-validation, train and validation figures, and the parameters found."""
@@ -48,7 +50,10 @@ def _interval(document: Mapping[str, float | None]) -> str:
 
 
 def _number(figure: float | None) -> str:
-    return "n/a" if figure is None or not math.isfinite(figure) else f"{figure:.3f}"
+    if figure is None or not math.isfinite(figure):
+        return "n/a"
+    # A Brier score of rare frauds begins in the fourth decimal.
+    return f"{figure:.3f}" if abs(figure) >= SMALL or not figure else f"{figure:.1e}"
 
 
 def _setting(setting: Any) -> str:

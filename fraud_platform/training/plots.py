@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Told apart in print and by colour-blind readers alike.
 INK, MUTED, GRID = "#1f2933", "#6b7785", "#e4e7eb"
 BLUE, RED, GREY = "#2a6fbb", "#c8443c", "#9aa5b1"
-WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 6.0, 4.4, 200
+WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 6.0, 4.4, 150
 # Below this correlation a feature pushes both ways and a colour would mislead.
 _CLEAR_DIRECTION = 0.3
 

@@ -147,6 +147,19 @@ def test_the_cause_of_a_failure_is_one_line(raise_it, cause):
     assert cause_of_failure(with_failure(raise_it)) == cause
 
 
+def test_the_cause_is_told_after_the_last_try_too():
+    @dg.op(retry_policy=dg.RetryPolicy(max_retries=1, delay=0))
+    def unlucky():
+        raise OSError("the bucket is gone")
+
+    @dg.job
+    def failing():
+        unlucky()
+
+    result = failing.execute_in_process(raise_on_error=False)
+    assert cause_of_failure(result.all_events) == "OSError: the bucket is gone"
+
+
 def test_success_has_no_cause():
     @dg.op
     def well():

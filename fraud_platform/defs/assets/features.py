@@ -28,9 +28,11 @@ def features(day: date, raw_transactions: pd.DataFrame, platform: Platform) -> d
     from fraud_platform.features.engineering import build_features
     from fraud_platform.features.profile import profile_table
     from fraud_platform.features.schema import FEATURE_NAMES, FEATURE_SCHEMA_VERSION, features_schema
+    from fraud_platform.ingestion.gate import require_sound_day
 
-    table = build_features(raw_transactions)
     raw_footer = platform.store.read_table_metadata("raw_transactions", day)
+    require_sound_day(raw_footer, max_share=platform.settings.max_quarantine_share)
+    table = build_features(raw_transactions)
     footer = {
         "profile": profile_table(table, FEATURE_NAMES).to_text(),
         "data_version": raw_footer["data_version"],

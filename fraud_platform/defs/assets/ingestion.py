@@ -32,7 +32,8 @@ def raw_transactions(day: date, platform: Platform) -> dg.Output:
     fingerprint = platform.landing.fingerprint(day)
     ingested = ingest_day(platform.landing, day)
     summary = ingested.summary
-    platform.store.write_table("quarantine", day, ingested.quarantine)
+    # Its footer says which bytes it speaks about, as does that of the table it belongs to.
+    platform.store.write_table("quarantine", day, ingested.quarantine, {"data_version": summary.data_version})
     return dg.Output(
         DescribedTable(ingested.transactions, summary.as_metadata()),
         metadata={
@@ -66,14 +67,17 @@ def confirmed_labels(day: date, raw_transactions: pd.DataFrame, platform: Platfo
     themselves; a label file wins over the transaction file.
     """
     from fraud_platform.ingestion.labels import labels_of_day
+    from fraud_platform.ingestion.landing import LABELS
     from fraud_platform.ingestion.schema import confirmed_labels_schema
 
+    fingerprint = platform.landing.fingerprint(day, LABELS)
     labels = labels_of_day(platform.landing, raw_transactions, day)
     return dg.Output(
         DescribedTable(labels),
         metadata={
             **table_metadata(labels, confirmed_labels_schema()),
             "frauds": int((labels["Class"] == 1).sum()),
+            "landing_fingerprint": fingerprint,
             "by_source": {str(source): int(count) for source, count in labels["source"].value_counts().items()},
         },
     )

@@ -37,11 +37,14 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
     footer = platform.store.read_table_metadata("raw_transactions", day)
     require_sound_day(footer, max_share=platform.settings.max_quarantine_share)
     chosen = model_for_day(platform.registry, day)
+    # The same bytes scored by the same model again are the same decision, made when it was first made.
+    same = {"model_version": chosen.version.version, "data_version": footer["data_version"]}
+    scored_at = platform.time_of_decision(day, same) or datetime.now(UTC)
     predictions = score_day(
         features,
         platform.registry.load(chosen.version),
         chosen.version.version,
-        scored_at=datetime.now(UTC),
+        scored_at=scored_at,
         reason_count=platform.settings.reasons_per_alert,
     )
     alerts = int(predictions["prediction"].sum())
@@ -51,8 +54,8 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
             predictions,
             {
                 "profile": profile_scores(predictions).to_text(),
-                "model_version": chosen.version.version,
-                "data_version": footer["data_version"],
+                "scored_at": scored_at.isoformat(),
+                **same,
                 **origin,
             },
         ),

@@ -185,6 +185,7 @@ def validation_metrics(
 
     settings = platform.settings
     reading = TestReading(at=datetime.now(UTC), run_id=context.run.run_id, bundle_sha256=trained_model.digest)
+    readings = platform.record_test_reading(day, reading.as_dict())
     test = assemble(features, splits, "test")
     validation = validate(
         trained_model,
@@ -199,9 +200,7 @@ def validation_metrics(
         champion=platform.champion_beside(trained_model.digest),
         seed=settings.seed,
     )
-    document = validation_document(
-        validation, trained_model, readings=[*platform.test_readings(day), reading.as_dict()]
-    )
+    document = validation_document(validation, trained_model, readings=readings)
     plots = validation_pictures(trained_model, test, validation, seed=settings.seed)
     with tracking.run(context) as tracker:
         tracker.log_evaluation(validation.evaluation, "test")

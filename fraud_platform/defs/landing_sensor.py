@@ -1,0 +1,134 @@
+"""Which landed days need a run: compares what stands in the landing zone with what the event log says was made of it.
+
+Everything is decided from the event log and the run history; the cursor only spares days that are settled a second
+look, so a lost one costs time and nothing else. Files are listed, never read.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from fraud_platform.defs.history import has_champion, latest_materialisation_metadata, runs_tagged
+from fraud_platform.defs.jobs import CAUSE_TAG, LANDED_TAG, TRIGGER_TAG, daily
+from fraud_platform.defs.partitions import DAYS
+from fraud_platform.defs.resources import Platform
+
+# A tick has a minute; more days than this wait for the next one.
+DAYS_PER_TICK = 20
+# A day that failed so often with the same files waits for other files, or for a person.
+ATTEMPTS_PER_STATE = 3
+RETRY_AFTER_SECONDS = 900
+
+INGESTED = ("raw_transactions", "confirmed_labels", "features")
+LABELLED = ("confirmed_labels", "realised_performance")
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a landed day lacks: why, and which assets of the daily chain make up for it; None means all."""
+
+    cause: str
+    assets: tuple[str, ...] | None
+
+
+def what_is_needed(
+    instance: DagsterInstance, day: date, *, files: str, label_files: str | None, is_scored: bool
+) -> Need | None:
+    """What `day` lacks, or None when everything that can be made of its files has been made.
+
+    Args:
+        instance: whose event log is asked.
+        day: the landed day.
+        files: fingerprint of the transaction files that stand there.
+        label_files: fingerprint of the label files; None without any.
+        is_scored: whether there is a champion to score with; before the first one, days are only ingested.
+    """
+    ingested = latest_materialisation_metadata(instance, "raw_transactions", day)
+    assets = None if is_scored else INGESTED
+    if ingested.get("landing_fingerprint") != files:
+        return Need("changed files" if ingested else "new files", assets)
+    decided = latest_materialisation_metadata(instance, "daily_predictions", day)
+    if is_scored and decided.get("data_version") != ingested["data_version"]:
+        return Need("ingested, but not scored", None)
+    labelled = latest_materialisation_metadata(instance, "confirmed_labels", day)
+    if label_files and labelled.get("landing_fingerprint") != label_files:
+        # The decisions of the day stand; only what is known about them has changed.
+        return Need("new labels", LABELLED if is_scored else ("confirmed_labels",))
+    return None
+
+
+@dg.sensor(
+    job=daily,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Runs the daily chain, or what is missing of it, for every day whose landed files ask for it.",
+)
+def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
+    """Asks for each day that needs a run, oldest first; a failed one again later, three times for the same files."""
+    seen: dict[str, str] = json.loads(context.cursor or "{}")
+    files, label_files = platform.landing.fingerprints(), platform.landing.fingerprints("labels")
+    calendar = set(DAYS.get_partition_keys())
+    is_scored = has_champion(context.instance)
+    requests: list[dg.RunRequest] = []
+    given_up: list[str] = []
+    for day in (day for day in files if day.isoformat() in calendar):
+        key = day.isoformat()
+        state = f"{key}-{files[day][-16:]}-{label_files.get(day, '')[-16:]}-{'scored' if is_scored else 'ingested'}"
+        if seen.get(key) == f"settled-{state}":
+            continue
+        need = what_is_needed(
+            context.instance, day, files=files[day], label_files=label_files.get(day), is_scored=is_scored
+        )
+        if need is None:
+            seen[key] = f"settled-{state}"
+            continue
+        attempts = _attempts(context.instance, state)
+        if attempts is None or (not attempts and seen.get(key) == f"asked-{state}"):
+            continue
+        if attempts >= ATTEMPTS_PER_STATE:
+            given_up.append(key)
+        elif len(requests) < DAYS_PER_TICK:
+            requests.append(_request(key, state, need, attempts))
+            seen[key] = f"asked-{state}"
+    cursor = json.dumps(seen)
+    if requests:
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+    return dg.SensorResult(skip_reason=_why_nothing(files, given_up), cursor=cursor)
+
+
+def _attempts(instance: DagsterInstance, state: str) -> int | None:
+    """How many runs this state of the files has had; None while one is at work or too fresh to be repeated."""
+    records = runs_tagged(instance, LANDED_TAG, state)
+    if any(not record.dagster_run.is_finished for record in records):
+        return None
+    if any(time.time() - (record.end_time or 0) < RETRY_AFTER_SECONDS for record in records):
+        return None
+    return len(records)
+
+
+def _request(key: str, state: str, need: Need, attempts: int) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{state}-{attempts}",
+        partition_key=key,
+        asset_selection=[dg.AssetKey(asset) for asset in need.assets] if need.assets else None,
+        tags={TRIGGER_TAG: "landing", CAUSE_TAG: need.cause, LANDED_TAG: state},
+    )
+
+
+def _why_nothing(days: Iterable[date], given_up: list[str]) -> str:
+    return "; ".join(_reasons(days, given_up))
+
+
+def _reasons(days: Iterable[date], given_up: list[str]) -> Iterator[str]:
+    yield "no new or changed files"
+    first = DAYS.get_first_partition_key() or ""
+    earlier = [day for day in days if day.isoformat() < first]
+    if earlier:
+        yield f"{len(earlier)} landed days lie before the calendar: set FRAUD_START_DATE to {min(earlier)} and restart"
+    if given_up:
+        yield f"failed {ATTEMPTS_PER_STATE} times and waits for other files or a person: {', '.join(given_up)}"
