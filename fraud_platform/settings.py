@@ -4,6 +4,7 @@ What a room needs of these reaches it as an argument: no room reads settings by 
 """
 
 import os
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -157,8 +158,16 @@ def remember(home: Path, **values: str) -> None:
 
     path = home / SETTINGS_FILE
     merged = {**dotenv_values(path), **values}
-    lines = "".join(f"{name}={value}\n" for name, value in sorted(merged.items()))
+    lines = "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()) if value is not None)
     write_atomically(UPath(path), lines.encode())
+
+
+def _quoted(value: str) -> str:
+    """`value` as a line of an environment file holds it; quoted where a space or `#` would cut it off."""
+    if re.fullmatch(r"[\w./:@%+,-]*", value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _unreadable_json(error: SettingsError) -> str:

@@ -3,9 +3,11 @@
 What the bytes mean does not belong here; schemas live in the room that owns the table.
 """
 
+import glob
 import hashlib
 import json
 import os
+import platform
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -58,7 +60,8 @@ def write_atomically(path: UPath, data: bytes) -> None:
         path.write_bytes(data)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.partial"
+    _remove_abandoned(path)
+    temporary = path.parent / f".{path.name}.{_writer(os.getpid())}.{uuid.uuid4().hex}.partial"
     try:
         with open(temporary.path, "wb") as file:
             file.write(data)
@@ -68,6 +71,28 @@ def write_atomically(path: UPath, data: bytes) -> None:
     finally:
         if os.path.exists(temporary.path):
             os.unlink(temporary.path)
+
+
+def _writer(process: int | str) -> str:
+    return f"{platform.node()}-{process}"
+
+
+def _remove_abandoned(path: UPath) -> None:
+    """Removes what a writer of `path` on this machine left behind when it was killed."""
+    for entry in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(_writer(''))}*.partial"):
+        process = entry.name.removeprefix(f".{path.name}.{_writer('')}").split(".")[0]
+        if process.isdecimal() and not _is_alive(int(process)):
+            entry.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def sha256(data: bytes) -> str:

@@ -35,7 +35,9 @@ class Answer:
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
     """A home of its own, empty."""
-    for name, text in {"FRAUD_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": "", **SMALL}.items():
+    # The demo sets its seed, MLflow its server; both are undone.
+    untold = {"MLFLOW_TRACKING_URI": "", "FRAUD_SEED": ""}
+    for name, text in {"FRAUD_HOME": str(tmp_path / "home"), **untold, **SMALL}.items():
         monkeypatch.setenv(name, text)
     monkeypatch.delenv("FRAUD_START_DATE")
     return tmp_path / "home"

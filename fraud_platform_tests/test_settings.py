@@ -48,6 +48,14 @@ def test_remembering_keeps_what_else_is_remembered(home):
     assert (home / "settings.env").read_text() == "FRAUD_SEED=7\nFRAUD_START_DATE=2026-01-02\n"
 
 
+def test_what_a_person_wrote_survives_remembering(home):
+    home.mkdir()
+    (home / "settings.env").write_text('FRAUD_LANDING="/data/x #1/it\'s"\nno assignment\n')
+    remember(home, FRAUD_SEED="7")
+    settings = load_settings()
+    assert (settings.landing, settings.seed) == ("/data/x #1/it's", 7)
+
+
 def test_an_empty_variable_counts_as_unset(home, monkeypatch):
     monkeypatch.setenv("FRAUD_SEED", "")
     assert load_settings().seed == 42

@@ -1,6 +1,8 @@
 """Storage: one file per asset and day, whole or not at all, the same on disk and on S3."""
 
 import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -80,6 +82,20 @@ def test_a_write_that_dies_leaves_what_was_there(tmp_path, monkeypatch):
         write_atomically(path, b"after")
     assert path.read_bytes() == b"before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+    program = (
+        "import os, signal; from upath import UPath; from fraud_platform import storage\n"
+        "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"storage.write_atomically(UPath({str(tmp_path / 'a.json')!r}), b'half')"
+    )
+    subprocess.run([sys.executable, "-c", program], check=False)
+    assert [entry.suffix for entry in tmp_path.iterdir()] == [".partial"]
+    write_atomically(UPath(tmp_path / "b.json"), b"another file")
+    assert len(list(tmp_path.glob(".a.json.*.partial"))) == 1
+    write_atomically(UPath(tmp_path / "a.json"), b"whole")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.json", "b.json"]
 
 
 def test_equal_tables_are_equal_bytes(tmp_path):

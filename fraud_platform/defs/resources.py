@@ -122,3 +122,6 @@ class ExperimentTracking(dg.ConfigurableResource):
             status = "FINISHED"
         finally:
             mlflow.end_run(status=status)
+            if self.artifact_url is not None:
+                # MLflow keeps the place in the environment; where nobody chose one, none may be left chosen.
+                mlflow.set_tracking_uri(None)

@@ -129,38 +129,47 @@ def release_candidate(
         description=card,
     )
     champion = next((each for each in registry.versions() if CHAMPION in each.aliases), None)
-    if version.champion_from:
-        # Released once; that it reigned, or reigns, is history that a second look does not change.
-        standing = ReleaseDecision(
-            "released", (f"released before, as version {version.version}",), trigger, gates, None
-        )
-        return Release(version, standing, trigger, cause, champion.semver if champion else None, decided_at, card)
-    comparison = _current_comparison(validation, champion)
+    stored = validation["comparison"]
+    comparison = ChampionComparison.from_dict(stored) if stored else None
     decision = decide_release(gates, comparison, trigger, min_f1_improvement=min_f1_improvement)
-    if decision.action == "released":
-        if version.rejection:
-            # Refused under other limits; under these it is not.
-            version = registry.set_stage(version, "Staging", reason=decision.reasons[0])
-        # A model that knows all of a day must not be the one that decides about it.
-        first_day = day + timedelta(days=1)
-        version = registry.promote(version, day=first_day, reason=decision.reasons[0], promoted_at=decided_at)
-        champion = version
-    elif decision.action == "rejected":
-        version = registry.mark_rejected(version, decision.reasons[0])
+    if version.champion_from:
+        # That it reigned is history, which a second look does not change.
+        if decision.action != "released":
+            reason = f"released before, as version {version.version}"
+            decision = ReleaseDecision("released", (reason,), trigger, gates, comparison)
+    else:
+        _require_current_champion(validation, comparison, champion)
+        version = _carry_out(registry, version, decision, day=day, decided_at=decided_at)
+        champion = version if decision.action == "released" else champion
     return Release(version, decision, trigger, cause, champion.semver if champion else None, decided_at, card)
 
 
-def _current_comparison(validation: Mapping[str, Any], champion: ModelVersion | None) -> ChampionComparison | None:
-    """The stored comparison, which must be with who is champion now: the registry may have moved on meanwhile."""
-    stored = validation["comparison"]
-    compared = stored["champion_version"] if stored else None
+def _carry_out(
+    registry: ModelRegistry, version: ModelVersion, decision: ReleaseDecision, *, day: date, decided_at: datetime
+) -> ModelVersion:
+    reason = decision.reasons[0]
+    if decision.action == "rejected":
+        return registry.mark_rejected(version, reason)
+    if decision.action == "kept":
+        return version
+    if version.rejection:
+        # Refused under other limits; under these it is not.
+        version = registry.set_stage(version, "Staging", reason=reason)
+    # A model that knows all of a day must not be the one that decides about it.
+    return registry.promote(version, day=day + timedelta(days=1), reason=reason, promoted_at=decided_at)
+
+
+def _require_current_champion(
+    validation: Mapping[str, Any], comparison: ChampionComparison | None, champion: ModelVersion | None
+) -> None:
+    """Refuses a comparison with somebody else than the champion of now: the registry may have moved on meanwhile."""
+    compared = comparison.champion_version if comparison else None
     current = champion.version if champion else None
     if compared != current:
         raise ModelError(
             f"the validation of {validation['as_of']} compares with champion {compared or 'none'}, champion is now "
             f"{current or 'none'}; materialise validation_metrics again"
         )
-    return ChampionComparison.from_dict(stored) if stored else None
 
 
 def _require_same_bundle(bundle: "ModelBundle", validation: Mapping[str, Any]) -> None:

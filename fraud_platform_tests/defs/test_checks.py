@@ -82,11 +82,14 @@ def test_a_range_is_judged_day_by_day_and_fails_with_any(home):
 @pytest.mark.parametrize(("status", "is_drifted"), [("stable", False), ("drifted", True)])
 def test_drift_limits_repeat_the_reports_verdict(home, status, is_drifted):
     verdict = {"status": status, "is_drifted": is_drifted, "drifted_features": ["V1"], "sentence": f"It is {status}."}
-    home.store.write_json("drift_report", ONE, {"verdict": verdict, "limits": {"psi": 0.25}})
+    limits = {"psi": 0.25, "feature_count": 3}
+    features = [{"psi": 0.4}, {"psi": 0.1}]
+    home.store.write_json("drift_report", ONE, {"verdict": verdict, "limits": limits, "features": features})
     evaluation, _ = judge(home, "drift_report", "drift_limits", ONE)
     assert evaluation.passed is not is_drifted
     assert evaluation.metadata["verdict"].value == f"It is {status}."
-    assert evaluation.metadata["psi_limit"].value == 0.25
+    assert evaluation.metadata["largest_psi"].value == 0.4
+    assert evaluation.metadata["limits"].value == "3 features at 0.25"
 
 
 def test_acceptance_gates_repeat_the_stored_verdict_without_blocking(home):

@@ -107,12 +107,16 @@ def test_only_the_columns_asked_for_are_read(run):
     assert run.store.read_json("doubled", FIRST) == {"columns": ["number"], "double": 2 * FIRST.toordinal()}
 
 
-def test_days_are_stored_as_they_are_computed(run):
-    # The tenth day fails; those before it are already there, and nothing of it is.
-    result = run([FIRST + timedelta(days=position) for position in range(7, 11)], raise_on_error=False)
+def test_a_bad_day_stops_neither_the_others_nor_their_record(run):
+    days = [FIRST + timedelta(days=position) for position in range(7, 11)]
+    result = run(days, raise_on_error=False)
     assert not result.success
-    stored = run.store.days("landed", "parquet")
-    assert stored == [FIRST + timedelta(days=7), FIRST + timedelta(days=8)]
+    good = [day for day in days if day != FIRST + timedelta(days=9)]
+    assert run.store.days("landed", "parquet") == good
+    recorded = run.instance.fetch_materializations(dg.AssetKey("landed"), limit=10).records
+    assert sorted(record.partition_key for record in recorded) == [day.isoformat() for day in good]
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_failure_data.user_failure_data.description == f"{days[2]}: file bad.csv has no column V3"
 
 
 def test_bad_data_fails_at_once_with_its_day_and_message(run):

@@ -7,9 +7,10 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from fraud_platform.defs.sensors import DAYS_PER_TICK, run_failure_sensor
+from fraud_platform.defs.sensors import run_failure_sensor
 from fraud_platform.errors import PlatformError
-from fraud_platform_tests.defs.test_history import evaluate, materialise
+from fraud_platform_tests.defs.test_history import evaluate as record_verdict
+from fraud_platform_tests.defs.test_history import materialise
 from fraud_platform_tests.platform_home import PlatformHome, day_number, open_home
 
 ONE, TWO, THREE = map(day_number, (1, 2, 3))
@@ -33,65 +34,10 @@ def tick(home: PlatformHome, sensor: str, cursor: str | None = None) -> tuple[li
     return list(evaluated.run_requests or []), evaluated.skip_message or "", evaluated.cursor
 
 
-def ingest(home: PlatformHome, day: date) -> None:
-    """What a successful run of the day leaves in the event log."""
-    materialise(home.instance, "raw_transactions", day, landing_fingerprint=home.landing.fingerprint(day))
-
-
-# -- files arrive ---------------------------------------------------------------------------------------------------
-
-
-def test_each_landed_day_is_asked_for_once(home):
-    home.put(ONE, "a.csv", "x")
-    home.put(TWO, "a.csv", "x")
-    requests, _, cursor = tick(home, "landing_sensor")
-    assert [request.partition_key for request in requests] == [ONE.isoformat(), TWO.isoformat()]
-    assert {request.tags["fraud/cause"] for request in requests} == {"new files"}
-    requests, skipped, _ = tick(home, "landing_sensor", cursor)
-    assert (requests, skipped) == ([], "no new or changed files")
-
-
-def test_an_empty_landing_zone_asks_for_nothing(home):
-    assert tick(home, "landing_sensor")[:2] == ([], "no new or changed files")
-
-
-def test_a_day_outside_the_calendar_is_not_asked_for(home):
-    home.put(ONE - timedelta(days=1), "a.csv", "x")
-    home.put(date.today() + timedelta(days=2), "a.csv", "x")
-    assert tick(home, "landing_sensor")[0] == []
-
-
-def test_a_changed_file_and_a_new_label_file_ask_again(home):
-    path = home.put(ONE, "a.csv", "x")
-    ingest(home, ONE)
-    _, _, cursor = tick(home, "landing_sensor")
-    path.write_bytes(b"longer than before")
-    requests, _, cursor = tick(home, "landing_sensor", cursor)
-    assert [request.tags["fraud/cause"] for request in requests] == ["changed files"]
-    home.put(ONE, "labels.csv", "x", kind="labels")
-    requests, _, _ = tick(home, "landing_sensor", cursor)
-    assert [request.partition_key for request in requests] == [ONE.isoformat()]
-
-
-def test_a_lost_cursor_asks_for_nothing_that_was_ingested(home):
-    for day in (ONE, TWO):
-        home.put(day, "a.csv", "x")
-    first, _, _ = tick(home, "landing_sensor")
-    ingest(home, ONE)
-    again, _, _ = tick(home, "landing_sensor", cursor=None)
-    assert [request.partition_key for request in again] == [TWO.isoformat()]
-    # The day still under way has the run key it had, by which Dagster knows it was asked for.
-    assert again[0].run_key == first[1].run_key
-
-
-def test_many_days_are_asked_for_over_several_ticks(home):
-    days = [day_number(number) for number in range(1, DAYS_PER_TICK + 4)]
-    for day in days:
-        home.put(day, "a.csv", "x")
-    first, _, cursor = tick(home, "landing_sensor")
-    second, _, _ = tick(home, "landing_sensor", cursor)
-    assert [request.partition_key for request in (*first, *second)] == [day.isoformat() for day in days]
-    assert len(first) == DAYS_PER_TICK
+def evaluate(instance: dg.DagsterInstance, day: date, **verdict: object) -> None:
+    """What a day's drift report and its check leave in the event log."""
+    materialise(instance, "drift_report", day)
+    record_verdict(instance, day, **verdict)
 
 
 # -- drift ----------------------------------------------------------------------------------------------------------
@@ -115,7 +61,7 @@ def drifts(home: PlatformHome, day: date, *, verdict: str = "Drifted: 4 of 32 fe
 
 
 def test_without_a_verdict_nothing_is_asked_for(home):
-    assert tick(home, "retrain_on_drift_sensor")[:2] == ([], "no drift verdict yet")
+    assert tick(home, "retrain_on_drift_sensor")[:2] == ([], "no drift verdict of the latest day yet")
 
 
 def test_drift_asks_for_a_model_and_says_why(home):
@@ -197,6 +143,7 @@ def perform(home: PlatformHome, first: int, last: int, *, hits: int, errors: int
             true_positives=hits,
             false_positives=errors,
             false_negatives=0,
+            labelled_share=1.0,
         )
 
 
