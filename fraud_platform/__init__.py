@@ -15,5 +15,12 @@ The map, top to bottom; a room imports only rooms above it:
     scoring       a bundle and a day become decisions with reasons
     monitoring    drift and performance, measured against the champion
     defs          the only room that knows Dagster
+    terminal      tables and notes for people at a terminal
     cli           `fraud-platform`, thin commands over the rooms
 """
+
+import os
+
+# Arrow reads this when it is first loaded. Its own pools keep what a day has freed; the C library's gives it back, so
+# that a run needs what its largest step needs and not the sum of its steps (see `defs.memory`).
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

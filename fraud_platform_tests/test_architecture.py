@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "pickle": (),
     "cloudpickle": (),
     # MLflow is configured by variables of its own; its room gives those that nobody set a default.
-    "os.environ": ("settings.py", "cli.py", "defs/instance.py", "registry/mlflow_connection.py"),
+    "os.environ": ("__init__.py", "settings.py", "cli.py", "defs/instance.py", "registry/mlflow_connection.py"),
 }
 HEAVY = (
     "mlflow",

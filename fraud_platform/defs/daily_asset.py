@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from fraud_platform.defs.memory import give_back_memory, keep_memory_low
 from fraud_platform.defs.partitions import DAYS, around
 from fraud_platform.defs.previews import accepted_previews
 from fraud_platform.errors import PlatformError, RegistryUnavailableError
@@ -61,6 +62,7 @@ def _day_by_day(
     Raises:
         dg.Failure: after the last day, when a day failed.
     """
+    keep_memory_low()
     described: dict[str, Mapping[str, Any]] = {}
     failures: list[dg.Failure] = []
     for key in context.partition_keys:
@@ -70,8 +72,10 @@ def _day_by_day(
         except dg.Failure as failure:
             failures.append(failure)
             continue
-        yield day, output.value
         described[key] = output.metadata
+        yield day, output.value
+        del output
+        give_back_memory()
     if failures:
         # The step counts as failed as a whole; what it has stored is recorded all the same.
         for key, metadata in described.items():

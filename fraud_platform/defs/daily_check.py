@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from fraud_platform.defs.daily_asset import RETRIES, retried_only_where_time_helps
+from fraud_platform.defs.memory import give_back_memory
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
 from fraud_platform.defs.resources import Platform
@@ -43,6 +44,7 @@ def daily_check(
         for day in days:
             with retried_only_where_time_helps(day):
                 verdicts[day] = judge(day, platform)
+            give_back_memory()
         # A range of one day is still a range to Dagster: only a run of a partition gives its evaluation a day.
         if context.op_execution_context.has_partition_key:
             verdict = verdicts[days[0]]

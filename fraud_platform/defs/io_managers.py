@@ -40,6 +40,8 @@ class DayIOManager(dg.ConfigurableIOManager):
         asset = context.asset_key.path[-1]
         for day, value in obj:
             self.write(asset, day, value)
+            # The next day is computed before `value` is bound anew; two days need not be held at once.
+            del value
 
     def load_input(self, context: dg.InputContext) -> DayMap:
         """The days asked for; of a window only those that are stored, elsewhere a missing day is an error."""

@@ -10,8 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from fraud_platform.monitoring.performance import Performance, estimated_performance, realised_performance
-from fraud_platform.training.splitting import labels_as_of
+from fraud_platform.monitoring.performance import (
+    UNKNOWN,
+    Performance,
+    estimated_performance,
+    known_labels,
+    realised_performance,
+)
 
 _SCORES = ("precision", "recall", "f1", "average_precision")
 _COUNTS = ("true_positives", "false_positives", "false_negatives")
@@ -52,7 +57,10 @@ def outcome_of_day(predictions: pd.DataFrame, labels_by_day: Mapping[date, pd.Da
         predictions: `transaction_id`, `fraud_probability`, `prediction` of one day.
         labels_by_day: labels (`transaction_id`, `Class`) by the day they arrived.
     """
+    known = known_labels(predictions["transaction_id"], (labels_by_day[day] for day in sorted(labels_by_day)))
+    is_known = known != UNKNOWN
+    labels = pd.DataFrame({"transaction_id": predictions["transaction_id"][is_known], "Class": known[is_known]})
     return Outcome(
-        realised=realised_performance(predictions, labels_as_of(labels_by_day)),
+        realised=realised_performance(predictions, labels),
         estimated=estimated_performance(predictions),
     )

@@ -3,6 +3,7 @@
 Intervals and model comparison belong to `training.evaluation`; when too low is too low belongs to the sensors.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from math import isnan
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from fraud_platform.errors import DataError
 from fraud_platform.metrics import ConfusionCounts, average_precision, confusion_counts, ratio
 
 PERFORMANCE_SCHEMA_VERSION = 1
+UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -84,28 +86,48 @@ def realised_performance(predictions: pd.DataFrame, labels: pd.DataFrame) -> Per
     Raises:
         DataError: a transaction was predicted twice.
     """
-    scored = predictions[["transaction_id", "fraud_probability", "prediction"]]
-    if scored["transaction_id"].duplicated().any():
-        repeated = scored.loc[scored["transaction_id"].duplicated(), "transaction_id"].iloc[0]
-        raise DataError(f"transaction {repeated} is in the predictions twice: pass each scored day once")
-    known = labels[["transaction_id", "Class"]].dropna().drop_duplicates("transaction_id", keep="last")
-    joined = scored.merge(known, on="transaction_id", how="inner")
-    is_fraud = joined["Class"].to_numpy(dtype=np.int8)
-    counts = confusion_counts(is_fraud, joined["prediction"].to_numpy())
+    known = known_labels(predictions["transaction_id"], [labels.dropna(subset="Class")])
+    is_known = known != UNKNOWN
+    is_fraud, labelled_count = known[is_known], int(is_known.sum())
+    decisions = predictions["prediction"].to_numpy()[is_known]
     reason = ""
-    if joined.empty:
-        reason = f"no label has arrived yet for any of the {len(scored)} scored transactions"
+    if not labelled_count:
+        reason = f"no label has arrived yet for any of the {len(predictions)} scored transactions"
     elif not is_fraud.any():
-        reason = f"none of the {len(joined)} labelled transactions is a fraud"
+        reason = f"none of the {labelled_count} labelled transactions is a fraud"
     return _performance(
         kind="realised",
         reason=reason,
-        prediction_count=len(scored),
-        labelled_count=len(joined),
-        counts=counts,
-        ranking=average_precision(is_fraud, joined["fraud_probability"].to_numpy()),
-        alert_count=int(joined["prediction"].sum()),
+        prediction_count=len(predictions),
+        labelled_count=labelled_count,
+        counts=confusion_counts(is_fraud, decisions),
+        ranking=average_precision(is_fraud, predictions["fraud_probability"].to_numpy()[is_known]),
+        alert_count=int(decisions.sum()),
     )
+
+
+def known_labels(transaction_ids: "pd.Series[str]", tables: Iterable[pd.DataFrame]) -> NDArray[np.int8]:
+    """The label of each transaction, int8 [n], `UNKNOWN` where none has arrived; a later row or table counts.
+
+    Labels of other transactions are let go table by table: a month of them may be on its way.
+
+    Args:
+        transaction_ids: unique, [n].
+        tables: `transaction_id`, `Class` (0 or 1), in the order they arrived.
+
+    Raises:
+        DataError: a transaction is there twice.
+    """
+    index = pd.Index(transaction_ids)
+    if not index.is_unique:
+        repeated = index[index.duplicated()][0]
+        raise DataError(f"transaction {repeated} is in the predictions twice: pass each scored day once")
+    known = np.full(len(index), UNKNOWN, np.int8)
+    for table in tables:
+        positions = index.get_indexer(pd.Index(table["transaction_id"]))
+        is_ours = positions >= 0
+        known[positions[is_ours]] = table["Class"].to_numpy(dtype=np.int8)[is_ours]
+    return known
 
 
 def estimated_performance(predictions: pd.DataFrame) -> Performance:
