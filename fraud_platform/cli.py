@@ -7,16 +7,16 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
+from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings, remember
-from fraud_platform.storage import is_storage_failure
+from fraud_platform.storage import is_storage_failure, open_location
 from fraud_platform.terminal import (
     SIMULATED_NOTE,
     err,
@@ -81,7 +81,7 @@ def _give_up(message: str) -> NoReturn:
 
 @app.command()
 def demo(
-    csv: Annotated[Path | None, typer.Option(help="A file like creditcard.csv to replay; default: simulated.")] = None,
+    csv: Annotated[str | None, typer.Option(help="A file like creditcard.csv to replay; default: simulated.")] = None,
     days: DayCount = 10,
     rows_per_day: RowsPerDay = None,
     drift_from: DriftFrom = None,
@@ -92,10 +92,13 @@ def demo(
 
     Example: fraud-platform demo --csv creditcard.csv --days 10 --drift-from 8
     """
+    from fraud_platform.defs.demo_calendar import first_training_day
     from fraud_platform.defs.demo_home import clear
 
-    calendar = _calendar(days, start)
-    drift_day = _drift_day(drift_from, calendar)
+    calendar = calendar_of(days, start)
+    drift_day = drift_day_of(drift_from, calendar)
+    require_calendar(calendar)
+    first_training_day(calendar, drift_day)
     made = _made_days(csv, calendar, rows_per_day, seed, drift_day)
     # The seed of the demo is the seed of its splits, searches and models too.
     os.environ["FRAUD_SEED"] = str(seed)
@@ -129,7 +132,7 @@ def demo(
 
 @app.command()
 def land(
-    file: Annotated[Path, typer.Argument(help="A file like creditcard.csv: Time, V1..V28, Amount, Class.")],
+    file: Annotated[str, typer.Argument(help="A file like creditcard.csv: Time, V1..V28, Amount, Class.")],
     start: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day.")],
     days: Annotated[int, typer.Option(min=1, max=3650, help="How many days.")],
     rows_per_day: RowsPerDay = None,
@@ -140,8 +143,8 @@ def land(
 
     Example: fraud-platform land creditcard.csv --start 2026-01-01 --days 30
     """
-    calendar = _calendar(days, start)
-    made = _made_days(file, calendar, rows_per_day, seed, _drift_day(drift_from, calendar))
+    calendar = calendar_of(days, start)
+    made = _made_days(file, calendar, rows_per_day, seed, drift_day_of(drift_from, calendar))
     _deliver(made, calendar, name="replayed")
 
 
@@ -157,16 +160,16 @@ def simulate(
 
     Example: fraud-platform simulate --days 30 --rows-per-day 20000
     """
-    calendar = _calendar(days, start)
-    made = _made_days(None, calendar, rows_per_day, seed, _drift_day(drift_from, calendar))
+    calendar = calendar_of(days, start)
+    made = _made_days(None, calendar, rows_per_day, seed, drift_day_of(drift_from, calendar))
     _deliver(made, calendar, name="simulated")
     out.print(SIMULATED_NOTE)
 
 
 @app.command()
 def score(
-    file: Annotated[Path, typer.Argument(help="Transactions in the landing format: .csv, .csv.gz or .parquet.")],
-    output: Annotated[Path, typer.Option(help="Where the decisions go (.parquet).")],
+    file: Annotated[str, typer.Argument(help="Transactions in the landing format: .csv, .csv.gz or .parquet.")],
+    output: Annotated[str, typer.Option(help="Where the decisions go: .parquet or .csv.")],
     model: Annotated[str, typer.Option(help="champion, challenger, previous, or a version.")] = "champion",
 ) -> None:
     """Score one file with a registered model; no Dagster involved.
@@ -175,6 +178,11 @@ def score(
     """
     from fraud_platform.scoring.scorer import score_file
 
+    source, target = open_location(file), open_location(output)
+    if not source.is_file():
+        raise PlatformError(f"{file}: no such file; name a .csv, .csv.gz or .parquet file of transactions")
+    if source == target:
+        raise PlatformError(f"{output}: the decisions would replace the transactions; name another output")
     registry = _registry()
     version = registry.find(model)
     scored = score_file(file, registry.load(version), version.version)
@@ -218,31 +226,8 @@ def doctor() -> None:
         raise SystemExit(1)
 
 
-def _calendar(days: int, start: str | None) -> list[date]:
-    first = _parse_day(start) if start else datetime.now(UTC).date() - timedelta(days=days)
-    return [first + timedelta(days=position) for position in range(days)]
-
-
-def _drift_day(text: str | None, calendar: list[date]) -> date | None:
-    if text is None:
-        return None
-    if text.isdecimal() and 1 <= int(text) <= len(calendar):
-        return calendar[int(text) - 1]
-    day = _parse_day(text)
-    if day not in calendar:
-        raise typer.BadParameter(f"--drift-from {text} is outside {calendar[0]} to {calendar[-1]}")
-    return day
-
-
-def _parse_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a day; write YYYY-MM-DD") from None
-
-
 def _made_days(
-    csv: Path | None, calendar: list[date], rows_per_day: int | None, seed: int, drift_from: date | None
+    csv: str | None, calendar: list[date], rows_per_day: int | None, seed: int, drift_from: date | None
 ) -> "Iterable[tuple[date, pd.DataFrame]]":
     """The days to land, read or drawn one at a time; a bad file is refused before anything is written."""
     from fraud_platform.simulation.drift import DriftInjection

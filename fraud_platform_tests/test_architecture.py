@@ -25,6 +25,7 @@ ROOMS = (
     "defs",
     "definitions",
     "terminal",
+    "cli_days",
     "cli",
 )
 # `settings` writes its file through `storage`, which has no room of its own above it.
@@ -37,7 +38,14 @@ MAY_IMPORT = {
     "pickle": (),
     "cloudpickle": (),
     # MLflow is configured by variables of its own; its room gives those that nobody set a default.
-    "os.environ": ("__init__.py", "settings.py", "cli.py", "defs/instance.py", "registry/mlflow_connection.py"),
+    "os.environ": (
+        "__init__.py",
+        "settings.py",
+        "cli_days.py",
+        "cli.py",
+        "defs/instance.py",
+        "registry/mlflow_connection.py",
+    ),
 }
 HEAVY = (
     "mlflow",

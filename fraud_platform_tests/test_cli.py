@@ -97,6 +97,9 @@ def test_the_program_alone_lists_its_commands(type_in):
         ("demo", "--days", "many"),
         ("demo", "--rows-per-day", "99"),
         ("land", "a.csv", "--start", "yesterday", "--days", "3"),
+        ("simulate", "--start", "0001-01-01"),
+        ("demo", "--start", "2090-01-01"),
+        ("demo", "--days", "3", "--drift-from", "4"),
         ("simulate", "--start", "2026-02-30"),
         ("simulate", "--days", "3", "--drift-from", "4"),  # the fourth of three days
         ("simulate", "--start", "2026-01-01", "--days", "3", "--drift-from", "2025-12-31"),

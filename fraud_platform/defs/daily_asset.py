@@ -14,9 +14,9 @@ from typing import Any
 import dagster as dg
 
 from fraud_platform.defs.memory import give_back_memory, keep_memory_low
-from fraud_platform.defs.partitions import DAYS, around
+from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
-from fraud_platform.errors import PlatformError, RegistryUnavailableError
+from fraud_platform.errors import DataError, PlatformError, RegistryUnavailableError
 from fraud_platform.storage import is_storage_failure
 
 OWNERS = ["team:fraud-platform"]
@@ -133,22 +133,31 @@ class Input:
         return self.days_back > 0 or self.days_ahead > 0
 
     def as_asset_in(self) -> dg.AssetIn:
-        """The same in Dagster's words."""
-        mapping = around(days_back=self.days_back, days_ahead=self.days_ahead)
+        """The same in Dagster's words: a dependency on the own day, which the IO manager widens when it reads.
+
+        A partition mapping over the window would make a backfill of some days run this asset for all the days after
+        them that look back on them, asked for or not.
+        """
         return dg.AssetIn(
             dagster_type=dg.Any,
-            partition_mapping=mapping if self.is_window else None,
             input_manager_key=self.io_manager,
             metadata={
-                "is_window": self.is_window,
+                "days_back": self.days_back,
+                "days_ahead": self.days_ahead,
                 **({"columns": list(self.columns)} if self.columns else {}),
             },
         )
 
-    def of_day(self, value: DayMap, day: date) -> Any:
-        """What the function receives for `day`."""
+    def of_day(self, asset: str, value: DayMap, day: date) -> Any:
+        """What the function receives for `day`.
+
+        Raises:
+            DataError: of a window, `day` itself is not stored.
+        """
         if not self.is_window:
             return value[day]
+        if day not in value:
+            raise DataError(f"{asset} of {day} is not stored; materialise {asset} for that day first")
         first, last = day.toordinal() - self.days_back, day.toordinal() + self.days_ahead
         return value.between(date.fromordinal(max(first, 1)), date.fromordinal(last))
 
@@ -177,7 +186,7 @@ def daily_asset(
             def one_day(day: date) -> dg.Output:
                 available = {name: getattr(context.resources, name) for name in resources if name in wanted}
                 with retried_only_where_time_helps(day):
-                    values = {name: reads[name].of_day(value, day) for name, value in loaded.items() if name in wanted}
+                    values = {name: reads[name].of_day(name, value, day) for name, value in loaded.items()}
                     arguments = {"day": day, "context": context, **available, **values}
                     return function(**{name: arguments[name] for name in wanted})
 

@@ -6,22 +6,19 @@ included. Where the days come from belongs to the simulation.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
-from math import ceil
+from datetime import date
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterInstance
 
 from fraud_platform.defs import history, runs
+from fraud_platform.defs.demo_calendar import first_training_day
 from fraud_platform.defs.jobs import CAUSE_TAG, DAILY_ASSETS, RETRAINING_ASSETS, TRIGGER_TAG
 from fraud_platform.errors import PlatformError
 
 INGESTED = ("raw_transactions", "confirmed_labels", "features")
 SCORED = ("daily_predictions", "drift_report", "realised_performance")
-
-# The first model learns from this share of the days; the rest it has never seen.
-HISTORY_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -51,24 +48,6 @@ class ReleaseStory:
     trigger: str
     average_precision: float
     f1: float
-
-
-def first_training_day(days: list[date], drift_from: date | None) -> date:
-    """The as-of day of the first model: after `HISTORY_SHARE` of the days, but before any drift begins.
-
-    Raises:
-        PlatformError: drift begins before there are two undrifted days to learn from.
-    """
-    position = min(ceil(len(days) * HISTORY_SHARE), max(len(days) - 1, 1))
-    if drift_from is not None:
-        undrifted = sum(day < drift_from for day in days)
-        if undrifted < 2:  # noqa: PLR2004 - stratified splits of a single day would hold almost no fraud
-            raise PlatformError(
-                f"--drift-from {drift_from}: the first model needs two days without drift; "
-                f"choose a day from {days[0] + timedelta(days=2)} on"
-            )
-        position = min(position, undrifted)
-    return days[position - 1]
 
 
 def live(

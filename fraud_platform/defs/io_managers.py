@@ -5,7 +5,7 @@ Layout and atomicity belong to `fraud_platform.storage`; what is in a table belo
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -48,9 +48,10 @@ class DayIOManager(dg.ConfigurableIOManager):
         asset = context.asset_key.path[-1]
         asked = context.definition_metadata or {}
         wanted = [date.fromisoformat(key) for key in context.asset_partition_keys]
-        if asked.get("is_window"):
-            stored = set(self.store.days(asset, self.extension))
-            wanted = [day for day in wanted if day in stored]
+        days_back, days_ahead = asked.get("days_back", 0), asked.get("days_ahead", 0)
+        if days_back or days_ahead:
+            first, last = min(wanted) - timedelta(days=days_back), max(wanted) + timedelta(days=days_ahead)
+            wanted = [day for day in self.store.days(asset, self.extension) if first <= day <= last]
         return DayMap(wanted, lambda day: self._read_stored(asset, day, asked.get("columns")))
 
     def _read_stored(self, asset: str, day: date, columns: list[str] | None) -> Any:

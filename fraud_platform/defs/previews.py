@@ -1,8 +1,7 @@
 """The parts of Dagster used here that it still calls beta or preview, accepted on purpose.
 
-They are: `backfill_policy`, partitioned asset checks, look-back windows that begin before the calendar, and
-dagster-mlflow. The Dagster family is pinned to one release and tests run each of them, so a warning at every start
-would tell a user nothing.
+They are: `backfill_policy`, partitioned asset checks, and dagster-mlflow. The Dagster family is pinned to one release
+and tests run each of them, so a warning at every start would tell a user nothing.
 """
 
 import warnings

@@ -115,14 +115,14 @@ def _retraining_request(
     A refused model has answered nothing, so after one the shorter `retry_days` hold: every day brings new labels.
     """
     latest = latest_materialised_day(context.instance, "features") or day
-    made = [asked for asked in retrainings(context.instance) if asked >= latest]
-    if made:
-        return dg.SkipReason(f"a model as of {max(made)} is made already: no later day could tell it more")
     for asked in sorted(retrainings(context.instance, trigger), reverse=True):
         was_refused = release_action(context.instance, asked) in ("rejected", "kept")
         wait_days = retry_days if was_refused else cooldown_days
         if (day - asked).days < wait_days:
             return dg.SkipReason(f"retraining as of {asked} answers it; the next may follow {wait_days} days later")
+    made = [asked for asked in retrainings(context.instance) if asked >= latest]
+    if made:
+        return dg.SkipReason(f"a model as of {max(made)} is made already; the same days would make the same model")
     return dg.RunRequest(
         run_key=f"{trigger}-{day}",
         partition_key=latest.isoformat(),

@@ -73,9 +73,7 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     if wrong.size:
         rows = ", ".join(str(row + 1) for row in wrong[:3])
         raise DataError(f"{path}: {LABEL_COLUMN} is neither 0 nor 1 in {wrong.size} rows (first: {rows}); label them")
-    identity = {}
-    if ID_COLUMN in table.column_names:
-        identity[ID_COLUMN] = table.column(ID_COLUMN).cast(pa.string()).to_pandas()
+    identity = _identifiers(path, table) if ID_COLUMN in table.column_names else {}
     return pd.DataFrame(identity | columns | {LABEL_COLUMN: labels.astype(np.int8)})
 
 
@@ -128,6 +126,15 @@ def replay(
             part = drift.apply(day, part, seed)
         part["Time"] += float(offset * SECONDS_PER_DAY)
         yield day, part
+
+
+def _identifiers(path: str | os.PathLike[str], table: "pa.Table") -> dict[str, pd.Series]:
+    import pyarrow as pa
+
+    try:
+        return {ID_COLUMN: table.column(ID_COLUMN).cast(pa.string()).to_pandas()}
+    except (pa.ArrowException, UnicodeDecodeError):
+        raise DataError(f"{path}: column {ID_COLUMN} is no UTF-8 text; save the file as UTF-8") from None
 
 
 def _deal(labels: NDArray[np.int8], wanted: int, generator: np.random.Generator) -> NDArray[np.int64]:

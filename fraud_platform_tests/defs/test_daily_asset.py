@@ -102,6 +102,18 @@ def test_a_window_reaches_back_as_far_as_days_are_stored(run):
     assert list(run.store.read_json("window", RANGE[3])) == [day.isoformat() for day in RANGE[1:]]
 
 
+def test_a_backfill_of_a_day_is_of_that_day_only():
+    # A mapping over the window would pull in every later day that looks back on the one asked for.
+    assert window.get_partition_mapping(dg.AssetKey("landed")) is None
+
+
+def test_a_window_without_its_own_day_is_named(run):
+    run([RANGE[0]])
+    result = run([RANGE[1]], assets=(landed, window), selection=["window"], raise_on_error=False)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "is not stored; materialise landed" in failure.step_failure_data.user_failure_data.description
+
+
 def test_only_the_columns_asked_for_are_read(run):
     run([FIRST])
     assert run.store.read_json("doubled", FIRST) == {"columns": ["number"], "double": 2 * FIRST.toordinal()}

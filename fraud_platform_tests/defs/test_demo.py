@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import dagster as dg
 import pytest
 
-from fraud_platform.defs.demo import DayStory, ReleaseStory, first_training_day, releases, stories
+from fraud_platform.defs.demo import DayStory, ReleaseStory, releases, stories
+from fraud_platform.defs.demo_calendar import first_training_day
 from fraud_platform.defs.demo_home import clear
 from fraud_platform.defs.instance import open_instance
 from fraud_platform.errors import PlatformError

@@ -64,9 +64,10 @@ def test_a_document_comes_back(place):
 def test_of_a_window_only_stored_days_are_there(place):
     manager = TableIOManager(storage_url=place)
     write(manager, "features", {ONE: DescribedTable(table(1)), THREE: DescribedTable(table(3))})
-    window = read(manager, "features", ONE, THREE, is_window=True)
-    assert list(window) == [ONE, THREE]
-    assert list(read(manager, "nothing", ONE, THREE, is_window=True)) == []
+    assert list(read(manager, "features", THREE, THREE, days_back=2)) == [ONE, THREE]
+    assert list(read(manager, "features", THREE, THREE, days_back=1)) == [THREE]
+    assert list(read(manager, "features", ONE, TWO, days_ahead=1)) == [ONE, THREE]
+    assert list(read(manager, "nothing", ONE, THREE, days_back=2)) == []
 
 
 def test_a_day_that_is_not_stored_says_what_to_do(place):

@@ -125,10 +125,18 @@ def test_a_retraining_that_came_to_nothing_does_not_count(home, status):
     assert [request.run_key for request in tick(home, "retrain_on_drift_sensor")[0]] == [f"drift-{TWO}"]
 
 
-def test_what_another_trigger_asked_for_does_not_answer_drift(home):
+def test_what_another_trigger_asked_for_earlier_does_not_answer_drift(home):
     retrained(home, "schedule", ONE, action="released")
-    drifts(home, ONE)
+    drifts(home, TWO)
     assert len(tick(home, "retrain_on_drift_sensor")[0]) == 1
+
+
+def test_a_model_of_the_same_days_is_not_made_twice_whoever_asked(home):
+    retrained(home, "schedule", TWO, action="released")
+    drifts(home, TWO)
+    requests, skipped, _ = tick(home, "retrain_on_drift_sensor")
+    assert requests == []
+    assert skipped.startswith(f"a model as of {TWO} is made already")
 
 
 # -- performance ----------------------------------------------------------------------------------------------------
