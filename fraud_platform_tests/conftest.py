@@ -36,6 +36,16 @@ for _name in (
     os.environ.pop(_name, None)
 
 
+@pytest.fixture(autouse=True)
+def _environment_of_its_own() -> Iterator[None]:
+    """Takes back what a test, or MLflow for it, left in the environment."""
+    before = dict(os.environ)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture
 def real_rows() -> Path:
     """The real sample that stands beside a development checkout, where there is one."""

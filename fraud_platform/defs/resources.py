@@ -101,6 +101,7 @@ class ExperimentTracking(dg.ConfigurableResource):
         # dagster-mlflow imports MLflow, which takes seconds: only runs that train pay for it.
         with accepted_previews():
             from dagster_mlflow.resources import MlFlow
+        from mlflow import set_tracking_uri
 
         from fraud_platform.registry.mlflow_connection import EXPERIMENT
         from fraud_platform.registry.mlflow_tracker import MlflowTracker, prepare_experiment
@@ -112,16 +113,17 @@ class ExperimentTracking(dg.ConfigurableResource):
             run_id=context.run.run_id,
             resource_config={"experiment_name": EXPERIMENT, "mlflow_tracking_uri": self.tracking_url},
         )
-        with accepted_previews():
-            run = MlFlow(init_context)
-        # dagster-mlflow lends its object every function of MLflow at run time, out of a type checker's sight.
-        mlflow: Any = run
-        status = "FAILED"
         try:
-            yield MlflowTracker(self.tracking_url, run_id=mlflow.active_run().info.run_id)
-            status = "FINISHED"
+            with accepted_previews():
+                # dagster-mlflow lends its object every function of MLflow at run time, out of a type checker's sight.
+                run: Any = MlFlow(init_context)
+            status = "FAILED"
+            try:
+                yield MlflowTracker(self.tracking_url, run_id=run.active_run().info.run_id)
+                status = "FINISHED"
+            finally:
+                run.end_run(status=status)
         finally:
-            mlflow.end_run(status=status)
             if self.artifact_url is not None:
                 # MLflow keeps the place in the environment; where nobody chose one, none may be left chosen.
-                mlflow.set_tracking_uri(None)
+                set_tracking_uri(None)  # type: ignore[arg-type]  # which unsets it, as its code says
