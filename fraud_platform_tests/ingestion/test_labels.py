@@ -41,7 +41,7 @@ def test_a_day_without_labels_has_an_empty_table(land: Callable[..., Path], zone
 
 def test_labels_come_from_every_format_and_repeat_freely(land: Callable[..., Path], zone: LandingZone) -> None:
     land("a.csv", 'transaction_id,Class\n"007",1\n', kind="labels")
-    land("b.csv.gz", gzip.compress(b"transaction_id,Class\n007,1.0\nx,0\n"), kind="labels")
+    land("b.csv.gz", gzip.compress(b"transaction_id,Class\n007,1.0\nx,0\n", mtime=0), kind="labels")
     land("c.parquet", pd.DataFrame({"transaction_id": [12], "Class": [1]}), kind="labels")
     labels = labels_of_day(zone, None, DAY)
     assert labels_by_identifier(labels) == {

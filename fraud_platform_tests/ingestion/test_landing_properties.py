@@ -53,7 +53,7 @@ def file_bytes(table: pd.DataFrame, kind: str) -> bytes:
         table.to_parquet(buffer, index=False)
         return buffer.getvalue()
     text = table.to_csv(index=False).encode()
-    return gzip.compress(text) if kind == "csv.gz" else text
+    return gzip.compress(text, mtime=0) if kind == "csv.gz" else text
 
 
 def ingest_or_refusal(name: str, content: bytes) -> IngestedDay | DataError:

@@ -48,8 +48,8 @@ REFUSED = {
     "empty file": ("a.csv", "", "is empty"),
     "blank lines only": ("a.csv", "\n\n", "is empty"),
     "empty gzip": ("a.csv.gz", b"", "is empty"),
-    "gzip of nothing": ("a.csv.gz", gzip.compress(b""), "is empty"),
-    "truncated gzip": ("a.csv.gz", gzip.compress(TEXT.encode())[:-20], "not a complete gzip file"),
+    "gzip of nothing": ("a.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
+    "truncated gzip": ("a.csv.gz", gzip.compress(TEXT.encode(), mtime=0)[:-20], "not a complete gzip file"),
     "no gzip": ("a.csv.gz", TEXT, "not a complete gzip file"),
     "empty parquet": ("a.parquet", b"", "is empty"),
     "no parquet": ("a.parquet", TEXT, "not a readable Parquet file"),
@@ -166,7 +166,7 @@ def test_the_same_rows_in_another_dress_are_the_same_table(
     (Path(zone.root.path) / "transactions" / DAY.isoformat() / "a.csv").unlink()
     content = ACCEPTED[case]
     if content is None:
-        land("a.csv.gz", gzip.compress(TEXT[:999].encode()) + gzip.compress(TEXT[999:].encode()))
+        land("a.csv.gz", gzip.compress(TEXT[:999].encode(), mtime=0) + gzip.compress(TEXT[999:].encode()))
     else:
         land("a.csv", content)
     pd.testing.assert_frame_equal(ingest_day(zone, DAY).transactions, expected)
@@ -272,7 +272,7 @@ def test_a_storage_failure_is_not_blamed_on_the_data(
     def fail() -> None:
         raise OSError(5, "Input/output error")
 
-    for name, content in (("a.csv", TEXT), ("a.csv.gz", gzip.compress(TEXT.encode())), ("a.parquet", b"x")):
+    for name, content in (("a.csv", TEXT), ("a.csv.gz", gzip.compress(TEXT.encode(), mtime=0)), ("a.parquet", b"x")):
         path = land(name, content)
         _Interrupted.happenings = [fail]
         monkeypatch.setattr(reading, "LandedSource", _Interrupted)
