@@ -14,6 +14,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
+from fraud_platform.cli_governance import audit_app, trail_of
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings, remember
 from fraud_platform.storage import is_storage_failure, open_location
@@ -41,6 +42,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(audit_app, name="audit")
 
 DayCount = Annotated[int, typer.Option(min=1, max=3650, help="How many days.")]
 RowsPerDay = Annotated[
@@ -186,6 +189,9 @@ def score(
     registry = _registry()
     version = registry.find(model)
     scored = score_file(file, registry.load(version), version.version)
+    what = {"file": source.name, "output": output, "transactions": len(scored.decisions)}
+    # First the entry: an export that is not recorded must not exist.
+    trail_of(load_settings()).record("export", subject=f"model/{version.semver}", reason="score", details=what)
     scored.write(output)
     alerts = int(scored.decisions["prediction"].sum())
     out.print(f"{len(scored.decisions):,} transactions scored by {version.semver}, {alerts:,} alerts: {output}")

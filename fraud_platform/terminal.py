@@ -14,6 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from fraud_platform.defs.demo import DayStory, ReleaseStory
     from fraud_platform.defs.doctor import Finding
+    from fraud_platform.governance.audit_entry import AuditEntry
     from fraud_platform.registry.registry import ModelVersion
 
 out = Console()
@@ -88,6 +89,20 @@ def print_versions(versions: Iterable["ModelVersion"]) -> None:
     simulated = [version.semver for version in listed if version.origin == "simulated"]
     if simulated:
         out.print(f"[yellow]Learned from SIMULATED DATA:[/] {', '.join(simulated)}")
+
+
+def print_entries(entries: Iterable["AuditEntry"]) -> None:
+    """One row per entry of the audit trail, in the order given."""
+    table = _table("Audit trail")
+    for name in ("no.", "when (UTC)", "event"):
+        table.add_column(name, no_wrap=True)
+    for name in ("who", "subject", "why"):
+        table.add_column(name, overflow="fold")
+    for entry in entries:
+        when = entry.at[:16].replace("T", " ")
+        cells = (when, entry.event, entry.actor, entry.subject, entry.reason)
+        table.add_row(str(entry.seq), *map(escape, cells))
+    out.print(table)
 
 
 def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:

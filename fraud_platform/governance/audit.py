@@ -116,13 +116,15 @@ class AuditTrail:
             ) from None
 
 
-def open_trail(url: str, *, actor: str, clock: Callable[[], datetime], key_file: Path | None = None) -> AuditTrail:
-    """The trail in a folder or below an `s3://` prefix; it need not exist yet.
+def open_trail(url: str, *, actor: str, clock: Callable[[], datetime], key_file: str = "") -> AuditTrail:
+    """The trail in a folder or below an `s3://` prefix, signed where there is a `key_file`; it need not exist yet.
 
     Raises:
         PlatformError: the key file cannot be read, or its key is too short.
     """
-    return AuditTrail(open_trail_store(url), actor=actor, clock=clock, key=read_key(key_file) if key_file else None)
+    return AuditTrail(
+        open_trail_store(url), actor=actor, clock=clock, key=read_key(Path(key_file).expanduser()) if key_file else None
+    )
 
 
 def read_key(path: Path) -> bytes:

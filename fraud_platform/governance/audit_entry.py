@@ -171,7 +171,7 @@ def parse_line(line: bytes) -> tuple[AuditEntry, bool]:
         raise NoEntryError("is no entry of an audit trail")
     digest = match[2].decode()
     mac = match[3].decode() if match[3] else None
-    return AuditEntry(*values, hash=digest, mac=mac), _digest_of(match[1]) == digest
+    return AuditEntry(**dict(zip(_FIELDS, values, strict=True)), hash=digest, mac=mac), _digest_of(match[1]) == digest
 
 
 def sign(digest: str, key: bytes) -> str:

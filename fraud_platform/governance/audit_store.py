@@ -162,7 +162,8 @@ class ObjectTrail:
     def lines(self) -> Iterator[bytes]:
         """See `TrailStore.lines`."""
         self.root.fs.invalidate_cache()
-        places = sorted(self.root.fs.find(self.root.path))
+        found = self.root.fs.find(self.root.path)
+        places = sorted(place for place in found if not place.rpartition("/")[2].startswith("."))
         for start in range(0, len(places), _OBJECTS_PER_READ):
             batch = places[start : start + _OBJECTS_PER_READ]
             contents = self.root.fs.cat(batch)

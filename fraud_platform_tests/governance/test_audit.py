@@ -203,7 +203,7 @@ def test_an_answer_that_got_lost_on_s3_records_once(s3_url, monkeypatch):
 
 def test_with_a_key_every_entry_is_signed(trail_url, tmp_path):
     (tmp_path / "key").write_bytes(KEY + b"\n")
-    trail = open_trail(trail_url, actor="ada", clock=ticking(), key_file=tmp_path / "key")
+    trail = open_trail(trail_url, actor="ada", clock=ticking(), key_file=str(tmp_path / "key"))
     trail.record("note", subject="x")
     found = verify(trail.store.lines(), key=KEY)
     assert (found.is_sound, found.signed_count) == (True, 1)
@@ -215,7 +215,7 @@ def test_a_key_that_cannot_be_used_stops_at_once(tmp_path, content, words):
     if content:
         path.write_bytes(content)
     with pytest.raises(PlatformError, match=words):
-        open_trail(str(tmp_path / "audit"), actor="ada", clock=ticking(), key_file=path)
+        open_trail(str(tmp_path / "audit"), actor="ada", clock=ticking(), key_file=str(path))
 
 
 # -- looking for entries --------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from fraud_platform.defs.io_managers import DescribedTable
 from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG
 from fraud_platform.defs.metadata import image, table_metadata
 from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.recording import record_release, record_retraining
 from fraud_platform.defs.resources import ExperimentTracking, Platform
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def trained_model(
             "data_origin": origin,
             "seed": settings.seed,
             "training_seconds": facts.training_duration_seconds,
+            "audit_head": record_retraining(platform, context.run.run_id, result.bundle, facts),
             "mlflow_run_id": tracker.run_id,
         },
     )
@@ -272,6 +274,7 @@ def model_release(
             "model_version": released.version.version,
             "model_semver": released.version.semver,
             "champion": released.champion,
+            "audit_head": record_release(platform, context.run.run_id, released),
             "model_card": dg.MetadataValue.md(released.model_card),
         },
     )
