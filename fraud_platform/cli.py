@@ -16,6 +16,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
 from fraud_platform.cli_governance import audit_app, trail_of
 from fraud_platform.errors import PlatformError
+from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
+from fraud_platform.governance.redaction import redact_all_logs
 from fraud_platform.settings import load_settings, remember
 from fraud_platform.storage import is_storage_failure, open_location
 from fraud_platform.terminal import (
@@ -58,11 +60,17 @@ DriftFrom = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of every random choice.")]
 
 SIMULATED_ROWS_PER_DAY = 20_000
+USAGE_ERROR = 2
 
 
 def main() -> None:
     """Runs the command line; an error is one line, and a traceback only with `--debug`."""
+    redact_all_logs()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if any(map(holds_card_number, arguments)):
+        # Files, messages and records would be named after it.
+        print_error("an argument holds a card number, which must be written nowhere; nothing was done")
+        raise SystemExit(USAGE_ERROR)
     try:
         app(args=arguments, prog_name="fraud-platform")
     except PlatformError as error:
@@ -77,7 +85,7 @@ def main() -> None:
 
 def _give_up(message: str) -> NoReturn:
     if "--debug" in sys.argv:
-        traceback.print_exc()
+        err.print(mask_card_numbers(traceback.format_exc()), markup=False, highlight=False, soft_wrap=True, end="")
     print_error(message)
     raise SystemExit(1) from None
 

@@ -149,14 +149,24 @@ def load_settings() -> Settings:
     Raises:
         PlatformError: a variable holds something that is not allowed; the message names it, its value and the rule.
     """
+    from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
+
     try:
-        return Settings()
+        settings = Settings()
     except SettingsError as error:
         raise PlatformError(_unreadable_json(error)) from None
     except ValidationError as error:
         problem = error.errors()[0]
         name = _variable_name(str(problem["loc"][0]))
-        raise PlatformError(f"{name}={problem['input']!r}: {problem['msg']}; set it right or unset it") from None
+        shown = mask_card_numbers(f"{name}={problem['input']!r}: {problem['msg']}")
+        raise PlatformError(f"{shown}; set it right or unset it") from None
+    for field in type(settings).model_fields:
+        # Folders, logs and records are named after settings.
+        if holds_card_number(str(getattr(settings, field))):
+            raise PlatformError(
+                f"{_variable_name(field)} holds a card number, which must be written nowhere; change it"
+            )
+    return settings
 
 
 def setting_sources() -> dict[str, str]:

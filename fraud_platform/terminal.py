@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fraud_platform.governance.pan_guard import mask_card_numbers
+
 if TYPE_CHECKING:
     from fraud_platform.defs.demo import DayStory, ReleaseStory
     from fraud_platform.defs.doctor import Finding
@@ -25,7 +27,9 @@ SIMULATED_NOTE = "[yellow]SIMULATED DATA: these figures describe made-up transac
 
 def print_error(message: str) -> None:
     """One line on standard error."""
-    err.print(f"[bold red]error:[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
+    err.print(
+        f"[bold red]error:[/] {escape(mask_card_numbers(' '.join(message.split())))}", highlight=False, soft_wrap=True
+    )
 
 
 def print_days(days: Sequence["DayStory"]) -> None:

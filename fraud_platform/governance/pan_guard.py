@@ -8,6 +8,7 @@ derived identifiers from being taken for cards.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,15 +20,24 @@ MASK = "[card number]"
 _SHORTEST, _LONGEST = 13, 19
 # From here on a float64 no longer tells neighbouring integers apart, so its last digits cannot be checked.
 _EXACT_INTEGERS_BELOW = 2**53
-# RE2, over bytes: at least 13 digits with at most three spaces or dashes between neighbours. Cheap, and never misses.
-_MAYBE = r"[0-9](?:[ -]{0,3}[0-9]){12}"
-_SEQUENCE = re.compile(r"[0-9A-Za-z]+(?:[ -]{1,3}[0-9A-Za-z]+)*")
+# RE2, over bytes: at least 13 digits with little between neighbours, or anything beyond ASCII, where digits have other
+# shapes. Cheap, and never misses.
+_THIRTEEN_DIGITS = r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){12}"
+_MAYBE = rf"{_THIRTEEN_DIGITS}|[\x80-\xff]"
+_MAYBE_IN_TEXT = re.compile(_THIRTEEN_DIGITS)
+# What stands between the groups of a number: spaces and dashes of every width, mixed as people type them, or one and
+# the same other character. Dots and commas that separate decimals and amounts never bind a whole number.
+_SPACES_AND_DASHES = r"[ \t\u00a0\u2000-\u200b\u202f\u3000\-\u2010-\u2015\u2212]{1,3}"
+_SEPARATORS = (_SPACES_AND_DASHES, r"\.", ",", "/", "_", ":", r"\|")
+_SEQUENCES = [re.compile(rf"[0-9A-Za-z]+(?:{separator}[0-9A-Za-z]+)*") for separator in _SEPARATORS]
 _WORD = re.compile(r"[0-9A-Za-z]+")
 _LONG_DIGITS = re.compile(rf"(?<!\d)\d{{{_SHORTEST},{_LONGEST}}}(?!\d)")
 # Printed groups are 4-4-4-4, 4-6-5 and the like: at least four digits first, never more than six. That tells them from
-# UUIDs (8-4-4-4-12) and from dates.
+# UUIDs (8-4-4-4-12) and from dates. Shorter groups count when all are of one length, as in pairs.
 _SHORTEST_FIRST_GROUP, _LONGEST_GROUP = 4, 6
+# UUIDs, digests and derived identifiers have long runs of digits by chance; they are told by their lengths.
 _HEXADECIMAL = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_HEXADECIMAL_LENGTHS = frozenset({16, 24, 32, 40, 48, 56, 64, 96, 128})
 
 
 def is_luhn_valid(digits: str) -> bool:
@@ -40,8 +50,8 @@ def is_luhn_valid(digits: str) -> bool:
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether `text` contains a card number, written in one piece or in groups between spaces or dashes."""
-    return next(_card_number_spans(text), None) is not None
+    """Whether `text` contains a card number, written in one piece or in groups, in digits of any script."""
+    return bool(_card_number_spans(text))
 
 
 def mask_card_numbers(text: str) -> str:
@@ -62,7 +72,7 @@ def find_card_numbers(texts: pa.Array) -> np.ndarray:
     found = np.zeros(len(texts), dtype=bool)
     positions = np.flatnonzero(maybe.fill_null(False).to_numpy(zero_copy_only=False))
     candidates = texts.cast(pa.binary()).take(pa.array(positions)).to_pylist()
-    found[positions] = [holds_card_number(candidate.decode("ascii", "replace")) for candidate in candidates]
+    found[positions] = [holds_card_number(candidate.decode("utf-8", "replace")) for candidate in candidates]
     return found
 
 
@@ -93,11 +103,33 @@ def _is_card_number(digits: str) -> bool:
     return _SHORTEST <= len(digits) <= _LONGEST and _has_issuer(digits) and is_luhn_valid(digits)
 
 
-def _card_number_spans(text: str) -> Iterator[tuple[int, int]]:
+def _card_number_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of every card number in `text`, left to right, none overlapping."""
-    end = 0
-    for sequence in _SEQUENCE.finditer(text):
+    digits = text if text.isascii() else _in_ascii_digits(text)
+    if not _MAYBE_IN_TEXT.search(digits):
+        return []
+    found = sorted(span for pattern in _SEQUENCES for span in _spans_between(pattern, digits))
+    spans: list[tuple[int, int]] = []
+    for start, end in found:
+        if spans and start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _in_ascii_digits(text: str) -> str:
+    """`text` with the digits of every script as 0 to 9, character by character."""
+    return "".join(str(unicodedata.decimal(letter, letter)) if not letter.isascii() else letter for letter in text)
+
+
+def _spans_between(sequences: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of the card numbers whose groups stand as in `sequences`."""
+    for sequence in sequences.finditer(text):
+        if sum(letter.isdigit() for letter in sequence.group()) < _SHORTEST:
+            continue
         words = [(word.group(), *word.span()) for word in _WORD.finditer(text, *sequence.span())]
+        end = 0
         for index, (word, start, _) in enumerate(words):
             if start < end:
                 continue
@@ -105,8 +137,7 @@ def _card_number_spans(text: str) -> Iterator[tuple[int, int]]:
                 end = _end_of_card_number(words, index) or end
                 if end > start:
                     yield start, end
-            # A hexadecimal word (UUID, digest, derived identifier) has long runs of digits by chance.
-            elif not _HEXADECIMAL.fullmatch(word):
+            elif not (len(word) in _HEXADECIMAL_LENGTHS and _HEXADECIMAL.fullmatch(word)):
                 for run in _LONG_DIGITS.finditer(word):
                     if _is_card_number(run.group()):
                         end = start + run.end()
@@ -114,16 +145,19 @@ def _card_number_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_card_number(words: list[tuple[str, int, int]], index: int) -> int | None:
-    """Where the card number that starts with word `index` ends; None if none does."""
+    """Where the longest card number that starts with word `index` ends; None if none does."""
     digits, stop = words[index][0], words[index][2]
-    if _is_card_number(digits):
-        return stop
-    if not _SHORTEST_FIRST_GROUP <= len(digits) <= _LONGEST_GROUP:
-        return None
+    if len(digits) > _LONGEST_GROUP:
+        return stop if _is_card_number(digits) else None
+    is_even = len(digits) < _SHORTEST_FIRST_GROUP
+    longest = len(digits) if is_even else _LONGEST_GROUP
+    end = None
     for word, _, stop in words[index + 1 :]:
         digits += word
-        if not word.isdigit() or len(word) > _LONGEST_GROUP or len(digits) > _LONGEST:
-            return None
+        if not word.isdigit() or len(word) > longest or len(digits) > _LONGEST:
+            break
         if _is_card_number(digits):
-            return stop
-    return None
+            end = stop
+        if is_even and len(word) < longest:
+            break
+    return end

@@ -16,6 +16,7 @@ from fraud_platform.defs.metadata import image, table_metadata
 from fraud_platform.defs.partitions import SETTINGS
 from fraud_platform.defs.recording import record_release, record_retraining
 from fraud_platform.defs.resources import ExperimentTracking, Platform
+from fraud_platform.governance.pan_guard import mask_card_numbers
 
 if TYPE_CHECKING:
     from fraud_platform.training.bundle import ModelBundle
@@ -130,7 +131,7 @@ def trained_model(
             data_version=data_version,
             seed=settings.seed,
             origin=origin,
-            cause=context.run.tags.get(CAUSE_TAG, "by hand"),
+            cause=mask_card_numbers(context.run.tags.get(CAUSE_TAG, "by hand")),
             code=code_provenance(platform.project_root),
             training_duration_seconds=time.monotonic() - began,
         )
@@ -258,8 +259,8 @@ def model_release(
         trained_model,
         validation_metrics,
         day=day,
-        trigger=context.run.tags.get(TRIGGER_TAG, "manual"),
-        cause=context.run.tags.get(CAUSE_TAG, "by hand"),
+        trigger=mask_card_numbers(context.run.tags.get(TRIGGER_TAG, "manual")),
+        cause=mask_card_numbers(context.run.tags.get(CAUSE_TAG, "by hand")),
         min_f1_improvement=platform.settings.min_f1_improvement,
         decided_at=datetime.now(UTC),
         run_id=latest_materialisation_metadata(context.instance, "trained_model", day).get("mlflow_run_id"),
