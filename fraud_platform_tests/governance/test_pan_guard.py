@@ -116,9 +116,30 @@ def test_any_text_can_be_masked_and_then_holds_none(text: str) -> None:
     assert not holds_card_number(mask_card_numbers(text))
 
 
+@st.composite
+def written_cards(draw: st.DrawFn) -> str:
+    """A card number in groups of any kind, with anything between and around them."""
+    rest, groups = draw(st.sampled_from(TEST_CARDS)), []
+    sizes = draw(st.sampled_from([(4,), (6,), (4, 6, 5), (2,), (1,), (3,), (13,), (8,)]))
+    while rest:
+        size = sizes[min(len(groups), len(sizes) - 1)]
+        groups.append(rest[:size])
+        rest = rest[size:]
+    separator = draw(st.sampled_from(["", " ", "-", " - ", ".", "/", "_", ":", "\u00a0", "\u2013", "x", "  ", ".."]))
+    around = st.text("0123456789abcxyzABC .-_/:", max_size=4)
+    return draw(around) + separator.join(groups) + draw(around)
+
+
+@st.composite
+def almost_cards(draw: st.DrawFn) -> str:
+    """Order numbers: letters around one run of digits."""
+    digits = draw(st.integers(10**11, 10**20 - 1))
+    return f"{draw(st.sampled_from(['', 'TXN', 'a', 'tx-', ' ']))}{digits}{draw(st.sampled_from(['', 'f', ' x', '-']))}"
+
+
 # The first search of a process compiles and imports, whatever the example.
 @settings(deadline=None)
-@given(st.lists(st.one_of(st.none(), st.sampled_from(TEST_CARDS), st.text())))
+@given(st.lists(st.one_of(st.none(), st.sampled_from(TEST_CARDS), st.text(), written_cards(), almost_cards())))
 def test_the_search_over_a_column_is_the_search_over_each_text(texts: list[str | None]) -> None:
     expected = [text is not None and holds_card_number(text) for text in texts]
     assert find_card_numbers(pa.array(texts, pa.string())).tolist() == expected
