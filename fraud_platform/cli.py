@@ -14,7 +14,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
-from fraud_platform.cli_governance import audit_app, trail_of
+from fraud_platform.cli_governance import audit_app, erase, trail_of
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
 from fraud_platform.governance.redaction import redact_all_logs
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 
 app.add_typer(audit_app, name="audit")
+app.command()(erase)
 
 DayCount = Annotated[int, typer.Option(min=1, max=3650, help="How many days.")]
 RowsPerDay = Annotated[

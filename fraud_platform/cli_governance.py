@@ -1,6 +1,6 @@
-"""The commands of the risk and compliance officer: the audit trail, looked at, judged and added to.
+"""The commands of the risk and compliance officer: the audit trail and the erasure of transactions.
 
-Parsing and printing live here; what they show belongs to `governance`.
+Parsing lives here; what they do belongs to `governance`, what they print to `terminal`.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fraud_platform.cli_days import parse_day
 from fraud_platform.errors import PlatformError
@@ -19,7 +20,7 @@ from fraud_platform.governance.audit import AuditTrail, is_wanted, open_trail, r
 from fraud_platform.governance.audit_entry import EVENTS, Head
 from fraud_platform.governance.audit_verification import verify as examine
 from fraud_platform.settings import Settings, load_settings
-from fraud_platform.terminal import err, out, print_entries
+from fraud_platform.terminal import err, out, print_entries, print_erasure
 
 EventName = StrEnum("EventName", {event: event for event in EVENTS})  # type: ignore[misc]  # the names are data
 
@@ -147,3 +148,39 @@ def _noted_heads(settings: Settings) -> Iterator[Head]:
     registry = MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url)
     with open_instance() as instance:
         yield from noted_heads(registry, instance)
+
+
+def erase(
+    transaction_id: Annotated[list[str], typer.Option(help="Which transaction; may be repeated.")],
+    reason: Annotated[str, typer.Option(help="Why, for the audit trail.")] = "asked for by the person concerned",
+    search_all_landed: Annotated[
+        bool, typer.Option("--search-all-landed", help="Look into every landed file, not only into the days concerned.")
+    ] = False,
+) -> None:
+    """Remove transactions from every stored table for good; no backfill or re-landed file brings them back.
+
+    Example: fraud-platform erase --transaction-id 20260110-a53be12f08c7d946 --reason "request 17"
+    """
+    from fraud_platform.defs.deployments import platform_of
+    from fraud_platform.defs.erasing import erase as erase_everywhere
+    from fraud_platform.defs.instance import open_instance
+
+    if not all(name.strip() for name in transaction_id):
+        raise typer.BadParameter("a transaction has an identifier")
+    with open_instance() as instance:
+        with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err) as progress:
+            task = progress.add_task("starting", total=None)
+            erased = erase_everywhere(
+                platform_of(load_settings()),
+                instance,
+                sorted(set(transaction_id)),
+                reason=reason,
+                search_all_landed=search_all_landed,
+                step=lambda what: progress.update(task, description=what),
+            )
+    print_erasure(erased)
+    if erased.runs:
+        raise PlatformError(
+            f"{len(erased.runs)} Dagster runs are at work and may store what they had read before (first: "
+            f"{erased.runs[0]}); run the same command again once they have ended"
+        )

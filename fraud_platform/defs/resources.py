@@ -15,6 +15,7 @@ import dagster as dg
 
 from fraud_platform.defs.previews import accepted_previews
 from fraud_platform.governance.audit import AuditTrail, open_trail
+from fraud_platform.governance.tombstones import Tombstones, key_of, read_tombstones, transaction_subject
 from fraud_platform.registry.registry import CHAMPION
 from fraud_platform.settings import Settings, load_settings
 from fraud_platform.storage import DayStore
@@ -61,6 +62,14 @@ class Platform(dg.ConfigurableResource):
             clock=lambda: datetime.now(UTC),
             key_file=self.settings.audit_key_file,
         )
+
+    def tombstones(self) -> Tombstones:
+        """The transactions that have been erased until now."""
+        return read_tombstones(self.storage_url)
+
+    def subject_of(self, transaction_id: str) -> str:
+        """How the audit trail names a transaction, which it must never name by its identifier."""
+        return transaction_subject(transaction_id, key_of(self.storage_url))
 
     @cached_property
     def registry(self) -> "ModelRegistry":

@@ -77,6 +77,8 @@ def find_card_numbers(texts: pa.Array) -> np.ndarray:
     texts = texts.cast(pa.binary())
     found = np.zeros(len(texts), dtype=bool)
     positions = _matching(texts, _MAYBE)
+    if not len(positions):
+        return found
     candidates = texts.take(pa.array(positions))
     is_suspect = np.ones(len(candidates), dtype=bool)
     runs = _matching(candidates, _ONE_RUN)
@@ -93,8 +95,6 @@ def _matching(texts: pa.Array, pattern: str) -> np.ndarray:
 
 def _are_card_numbers(runs: pa.Array) -> np.ndarray:
     """Which of `runs` (texts of 13 to 19 digits) are card numbers: bool [n]; the same as `_is_card_number` of each."""
-    if not len(runs):
-        return np.zeros(0, dtype=bool)
     _, offsets, letters = runs.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int32)[runs.offset :][: len(runs) + 1]
     content = np.frombuffer(letters, dtype=np.uint8) - ord("0")
