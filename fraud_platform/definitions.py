@@ -8,6 +8,7 @@ from fraud_platform.defs.deployments import resources
 from fraud_platform.defs.jobs import daily, retraining
 from fraud_platform.defs.landing_sensor import landing_sensor
 from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.retention import retention, retention_schedule
 from fraud_platform.defs.schedules import daily_schedule, monthly_retraining_schedule
 from fraud_platform.defs.sensors import (
     retrain_on_drift_sensor,
@@ -22,8 +23,8 @@ redact_all_logs()
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([ingestion, features, training, scoring, monitoring]),
     asset_checks=CHECKS,
-    jobs=[daily, retraining],
-    schedules=[daily_schedule, monthly_retraining_schedule],
+    jobs=[daily, retraining, retention],
+    schedules=[daily_schedule, monthly_retraining_schedule, retention_schedule],
     sensors=[landing_sensor, retrain_on_drift_sensor, retrain_on_performance_sensor, run_failure_sensor],
     resources=resources(SETTINGS),
     # A process per step would pay several seconds of imports for each.
