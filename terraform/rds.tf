@@ -51,6 +51,7 @@ resource "aws_db_parameter_group" "platform" {
 }
 
 resource "aws_db_instance" "platform" {
+  #checkov:skip=CKV_AWS_133:backups are kept for var.database.backup_days, which are 7 at least
   #checkov:skip=CKV_AWS_157:var.database.multi_az is true by default; a test environment may save it
   #checkov:skip=CKV_AWS_161:Dagster and MLflow log in with passwords; IAM tokens expire after 15 minutes
   identifier     = local.database_identifier

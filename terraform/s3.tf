@@ -34,9 +34,9 @@ resource "aws_s3_bucket" "data" {
 }
 
 resource "aws_s3_bucket_ownership_controls" "data" {
-  for_each = aws_s3_bucket.data
+  for_each = local.buckets
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.data[each.key].id
 
   rule {
     object_ownership = "BucketOwnerEnforced"
@@ -44,9 +44,9 @@ resource "aws_s3_bucket_ownership_controls" "data" {
 }
 
 resource "aws_s3_bucket_public_access_block" "data" {
-  for_each = aws_s3_bucket.data
+  for_each = local.buckets
 
-  bucket                  = each.value.id
+  bucket                  = aws_s3_bucket.data[each.key].id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -54,9 +54,9 @@ resource "aws_s3_bucket_public_access_block" "data" {
 }
 
 resource "aws_s3_bucket_versioning" "data" {
-  for_each = aws_s3_bucket.data
+  for_each = local.buckets
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.data[each.key].id
 
   versioning_configuration {
     status = "Enabled"
@@ -64,9 +64,9 @@ resource "aws_s3_bucket_versioning" "data" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "data" {
-  for_each = aws_s3_bucket.data
+  for_each = local.buckets
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.data[each.key].id
 
   rule {
     # One call to KMS for many objects instead of one for each.

@@ -22,9 +22,9 @@ locals {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "data" {
-  for_each = aws_s3_bucket.data
+  for_each = local.buckets
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.data[each.key].id
 
   rule {
     id     = "retention"
@@ -72,6 +72,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
 
       expiration {
         days = rule.value
+      }
+
+      abort_incomplete_multipart_upload {
+        days_after_initiation = 7
       }
     }
   }

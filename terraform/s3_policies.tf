@@ -1,9 +1,9 @@
 # What every bucket refuses, whoever asks: unencrypted connections, other accounts, other keys.
 
 resource "aws_s3_bucket_policy" "data" {
-  for_each = aws_s3_bucket.data
+  for_each = local.buckets
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.data[each.key].id
   policy = data.aws_iam_policy_document.bucket[each.key].json
 
   depends_on = [aws_s3_bucket_public_access_block.data]

@@ -17,10 +17,10 @@ resource "aws_s3_bucket" "copy" {
 }
 
 resource "aws_s3_bucket_ownership_controls" "copy" {
-  for_each = aws_s3_bucket.copy
+  for_each = local.replicated_buckets
   provider = aws.replica
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.copy[each.key].id
 
   rule {
     object_ownership = "BucketOwnerEnforced"
@@ -28,10 +28,10 @@ resource "aws_s3_bucket_ownership_controls" "copy" {
 }
 
 resource "aws_s3_bucket_public_access_block" "copy" {
-  for_each = aws_s3_bucket.copy
+  for_each = local.replicated_buckets
   provider = aws.replica
 
-  bucket                  = each.value.id
+  bucket                  = aws_s3_bucket.copy[each.key].id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -39,10 +39,10 @@ resource "aws_s3_bucket_public_access_block" "copy" {
 }
 
 resource "aws_s3_bucket_versioning" "copy" {
-  for_each = aws_s3_bucket.copy
+  for_each = local.replicated_buckets
   provider = aws.replica
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.copy[each.key].id
 
   versioning_configuration {
     status = "Enabled"
@@ -50,10 +50,10 @@ resource "aws_s3_bucket_versioning" "copy" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "copy" {
-  for_each = aws_s3_bucket.copy
+  for_each = local.replicated_buckets
   provider = aws.replica
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.copy[each.key].id
 
   rule {
     bucket_key_enabled = true
@@ -66,20 +66,20 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "copy" {
 }
 
 resource "aws_s3_bucket_policy" "copy" {
-  for_each = aws_s3_bucket.copy
+  for_each = local.replicated_buckets
   provider = aws.replica
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.copy[each.key].id
   policy = data.aws_iam_policy_document.only_tls["${each.key}-copy"].json
 
   depends_on = [aws_s3_bucket_public_access_block.copy]
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "copy" {
-  for_each = aws_s3_bucket.copy
+  for_each = local.replicated_buckets
   provider = aws.replica
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.copy[each.key].id
 
   rule {
     id     = "retention"
@@ -108,7 +108,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "copy" {
 }
 
 resource "aws_s3_bucket_replication_configuration" "data" {
-  for_each = aws_s3_bucket.copy
+  for_each = local.replicated_buckets
 
   bucket = aws_s3_bucket.data[each.key].id
   role   = aws_iam_role.replication.arn
@@ -132,7 +132,7 @@ resource "aws_s3_bucket_replication_configuration" "data" {
     }
 
     destination {
-      bucket        = each.value.arn
+      bucket        = aws_s3_bucket.copy[each.key].arn
       storage_class = "STANDARD_IA"
 
       encryption_configuration {

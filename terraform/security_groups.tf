@@ -17,6 +17,7 @@ resource "aws_security_group" "host" {
 }
 
 resource "aws_security_group" "runs" {
+  #checkov:skip=CKV2_AWS_5:each task is given it when it starts, see local.run_launcher
   name        = "${local.name}-runs"
   description = "Dagster runs and commands on ECS"
   vpc_id      = aws_vpc.main.id

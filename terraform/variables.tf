@@ -228,14 +228,14 @@ variable "vpc_cidr" {
   }
 }
 
-variable "availability_zone_count" {
-  description = "Availability zones with subnets"
-  type        = number
-  default     = 2
+variable "zone_letters" {
+  description = "Availability zones with subnets, by the last letter of their names; the host lives in the first"
+  type        = list(string)
+  default     = ["a", "b"]
 
   validation {
-    condition     = contains([2, 3], var.availability_zone_count)
-    error_message = "The load balancer and the database need 2 or 3 zones."
+    condition     = contains([2, 3], length(distinct(var.zone_letters))) && alltrue([for letter in var.zone_letters : can(regex("^[a-f]$", letter))])
+    error_message = "The load balancer and the database need 2 or 3 zones, such as [\"a\", \"b\"]."
   }
 }
 
