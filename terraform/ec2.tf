@@ -61,22 +61,30 @@ locals {
   })
 }
 
+# The address outlives the host, too.
+resource "aws_network_interface" "host" {
+  subnet_id       = aws_subnet.private[local.host_zone].id
+  private_ips     = [local.host_address]
+  security_groups = [aws_security_group.host.id]
+
+  tags = { Name = "${local.name}-host" }
+}
+
 resource "aws_instance" "host" {
   ami                  = var.ami_id == null ? nonsensitive(data.aws_ssm_parameter.ubuntu[0].value) : var.ami_id
   instance_type        = var.instance_type
   iam_instance_profile = aws_iam_instance_profile.host.name
 
-  subnet_id                   = aws_subnet.private[local.host_zone].id
-  private_ip                  = local.host_address
-  vpc_security_group_ids      = [aws_security_group.host.id]
-  associate_public_ip_address = false
+  network_interface {
+    device_index         = 0
+    network_interface_id = aws_network_interface.host.id
+  }
 
   user_data_base64            = base64gzip(local.cloud_config)
   user_data_replace_on_change = true
 
-  ebs_optimized           = true
-  monitoring              = true
-  disable_api_termination = var.deletion_protection
+  ebs_optimized = true
+  monitoring    = true
 
   # Version 2 of the metadata service, and one hop: the host itself, none of its containers. What they may do, they
   # are handed.

@@ -358,7 +358,7 @@ variable "alarm_email" {
 }
 
 variable "deletion_protection" {
-  description = "Whether AWS refuses to delete the database, the host and the load balancer"
+  description = "Whether AWS refuses to delete the database and the load balancer"
   type        = bool
   default     = true
 }

@@ -4,9 +4,10 @@ locals {
   zones     = [for letter in var.zone_letters : "${var.region}${letter}"]
   host_zone = local.zones[0]
 
-  # Sixteen equal parts: the lower half public, the upper half private.
-  public_ranges  = { for index, zone in local.zones : zone => cidrsubnet(var.vpc_cidr, 4, index) }
-  private_ranges = { for index, zone in local.zones : zone => cidrsubnet(var.vpc_cidr, 4, index + 8) }
+  # Sixteen equal parts: the lower half public, the upper half private. A zone keeps its part whatever the order.
+  public_ranges  = { for letter in var.zone_letters : "${var.region}${letter}" => cidrsubnet(var.vpc_cidr, 4, index(local.letters, letter)) }
+  private_ranges = { for letter in var.zone_letters : "${var.region}${letter}" => cidrsubnet(var.vpc_cidr, 4, index(local.letters, letter) + 8) }
+  letters        = ["a", "b", "c", "d", "e", "f"]
 
   nat_zones = var.nat_gateway_per_zone ? local.zones : [local.host_zone]
 }

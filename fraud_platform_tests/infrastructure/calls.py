@@ -59,7 +59,9 @@ def s3_requests(calls: list[Call]) -> Iterator[Request]:
         assert service == "s3", f"{service}:{operation} is no call of S3"
         bucket = f"arn:aws:s3:::{parameters['Bucket']}"
         if operation == "DeleteObjects":
-            yield from (Request("s3:DeleteObject", f"{bucket}/{entry['Key']}") for entry in parameters["Delete"]["Objects"])
+            yield from (
+                Request("s3:DeleteObject", f"{bucket}/{entry['Key']}") for entry in parameters["Delete"]["Objects"]
+            )
             continue
         action, target = _S3[operation]
         if target == "object":

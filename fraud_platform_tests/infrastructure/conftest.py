@@ -1,6 +1,7 @@
 """Terraform's configuration, planned and applied against an AWS that moto plays in a process of its own."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,8 +14,7 @@ import requests
 
 from fraud_platform_tests.infrastructure.terraform import REGION, Terraform, prepare
 
-# Moto lacks MonitorInstances; nothing else of the configuration is changed for it.
-_WITHOUT_DETAILED_MONITORING = 'resource "aws_instance" "host" {\n  monitoring = false\n}\n'
+_MOTO_OVERRIDE = Path(__file__).with_name("moto_override.tf")
 _LONGEST_START_SECONDS = 60
 
 
@@ -64,7 +64,7 @@ def applied(aws: str, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     import boto3
 
     terraform = prepare(tmp_path_factory.mktemp("terraform") / "applied", aws)
-    (terraform.folder / "moto_override.tf").write_text(_WITHOUT_DETAILED_MONITORING)
+    shutil.copy(_MOTO_OVERRIDE, terraform.folder)
     certificates = boto3.client("acm", endpoint_url=aws, region_name=REGION)
     terraform.set_variables(
         certificate_arn=certificates.request_certificate(DomainName="*.fraud.example.com")["CertificateArn"]

@@ -23,7 +23,12 @@ class Request:
 
 def is_allowed(request: Request, documents: Iterable[Document]) -> bool:
     """Whether identity policies with these documents let the request through."""
-    effects = {statement["Effect"] for document in documents for statement in statements(document) if _is_about(request, statement)}
+    effects = {
+        statement["Effect"]
+        for document in documents
+        for statement in statements(document)
+        if _is_about(request, statement)
+    }
     return "Allow" in effects and "Deny" not in effects
 
 

@@ -55,7 +55,9 @@ class Terraform:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The finished command, whatever it returned."""
         command = [executable(), *arguments]
-        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
 
     def succeed(self, *arguments: str) -> str:
         """What the command printed.

@@ -48,7 +48,9 @@ INSTANCE = "storage: {custom: {class: A, module: b}}\nrun_launcher: {class: Watc
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The host's program, with its folders below a temporary one."""
-    specification = importlib.util.spec_from_file_location("fraud_platform_host", SOURCES / "host" / "fraud_platform_host.py")
+    specification = importlib.util.spec_from_file_location(
+        "fraud_platform_host", SOURCES / "host" / "fraud_platform_host.py"
+    )
     assert specification and specification.loader
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
@@ -71,7 +73,10 @@ def host() -> dict[str, Any]:
         "administrator_secret": "administrator",
         "database_address": "database.example.com",
         "database_port": 5432,
-        "database_urls": {name: f"postgresql://{name}@database.example.com:5432/{name}?sslmode=require" for name in ("dagster", "mlflow")},
+        "database_urls": {
+            name: f"postgresql://{name}@database.example.com:5432/{name}?sslmode=require"
+            for name in ("dagster", "mlflow")
+        },
         "artifacts_destination": "s3://artifacts/mlflow",
         "environment": {"FRAUD_STORAGE": "s3://storage/storage", "MLFLOW_TRACKING_URI": "http://10.40.128.10:5000"},
         "host_address": "10.40.128.10",
@@ -93,7 +98,9 @@ def stack(request: pytest.FixtureRequest) -> dict[str, Any]:
     return yaml.safe_load(STACK)
 
 
-def test_rds_and_the_load_balancer_take_the_place_of_their_containers(program: ModuleType, host: dict[str, Any], stack: dict[str, Any]) -> None:
+def test_rds_and_the_load_balancer_take_the_place_of_their_containers(
+    program: ModuleType, host: dict[str, Any], stack: dict[str, Any]
+) -> None:
     services = program.compose_on_aws(stack, host)["services"]
     assert set(services) == set(stack["services"]) - {"postgres", "proxy", "s3", "bucket"}
     for service in services.values():
@@ -106,7 +113,9 @@ def test_rds_and_the_load_balancer_take_the_place_of_their_containers(program: M
     assert services["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"] == host["database_urls"]["mlflow"]
 
 
-def test_a_container_is_given_its_own_credentials_and_no_other(program: ModuleType, host: dict[str, Any], stack: dict[str, Any]) -> None:
+def test_a_container_is_given_its_own_credentials_and_no_other(
+    program: ModuleType, host: dict[str, Any], stack: dict[str, Any]
+) -> None:
     for name, service in program.compose_on_aws(stack, host)["services"].items():
         mounted = [volume for volume in service["volumes"] if "/credentials/" in str(volume)]
         has_role = name in SERVICES
@@ -114,7 +123,9 @@ def test_a_container_is_given_its_own_credentials_and_no_other(program: ModuleTy
         assert (service["environment"].get("AWS_CONFIG_FILE") == "/run/aws/config") == has_role
 
 
-def test_mlflow_answers_to_the_names_it_is_called_by(program: ModuleType, host: dict[str, Any], stack: dict[str, Any]) -> None:
+def test_mlflow_answers_to_the_names_it_is_called_by(
+    program: ModuleType, host: dict[str, Any], stack: dict[str, Any]
+) -> None:
     environment = program.compose_on_aws(stack, host)["services"]["mlflow"]["environment"]
     allowed = environment["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
     assert {"mlflow:5000", "10.40.128.10:5000", "mlflow.fraud.example.com"} <= set(allowed)
@@ -155,7 +166,9 @@ def account(s3_server: str, monkeypatch: pytest.MonkeyPatch, host: dict[str, Any
 
 
 @pytest.mark.usefixtures("account")
-def test_a_release_is_unpacked_with_its_settings_and_its_secrets_stay_in_memory(program: ModuleType, host: dict[str, Any]) -> None:
+def test_a_release_is_unpacked_with_its_settings_and_its_secrets_stay_in_memory(
+    program: ModuleType, host: dict[str, Any]
+) -> None:
     program.fetch_release(host)
     deploy = program.RELEASE / "deploy"
     assert "postgres" not in yaml.safe_load((deploy / program.COMPOSE_FILE).read_text())["services"]
@@ -167,7 +180,11 @@ def test_a_release_is_unpacked_with_its_settings_and_its_secrets_stay_in_memory(
     assert password.read_text() == "first-of-dagster"
     assert password.resolve().is_relative_to(program.RUNTIME)
     assert password.resolve().parent.stat().st_mode & 0o777 == 0o700
-    written = "".join(path.read_text() for path in program.RELEASE.rglob("*") if path.is_file() and not path.is_relative_to(deploy / "secrets"))
+    written = "".join(
+        path.read_text()
+        for path in program.RELEASE.rglob("*")
+        if path.is_file() and not path.is_relative_to(deploy / "secrets")
+    )
     assert "first-of-" not in written
     # A second start, as after a boot, gives the same.
     program.fetch_release(host)
@@ -215,7 +232,9 @@ def _serve(folder: Path, user: str | None) -> Iterator[dict[str, Any]]:
     def run(*command: str | Path) -> None:
         # pg_ctl's server would hold a pipe open for as long as it lives.
         with open(folder.parent / f"{folder.name}.out", "w+b") as output:
-            finished = subprocess.run(command, user=user, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False)
+            finished = subprocess.run(
+                command, user=user, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False
+            )
             output.seek(0)
             printed = output.read().decode()
         Path(output.name).unlink()
@@ -237,7 +256,9 @@ def _serve(folder: Path, user: str | None) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("account")
-def test_each_database_gets_an_owner_that_sees_only_its_own(program: ModuleType, host: dict[str, Any], postgres: dict[str, Any]) -> None:
+def test_each_database_gets_an_owner_that_sees_only_its_own(
+    program: ModuleType, host: dict[str, Any], postgres: dict[str, Any]
+) -> None:
     import psycopg2
 
     here = {**host, "database_address": "127.0.0.1", "database_port": postgres["port"], "database_sslmode": "disable"}

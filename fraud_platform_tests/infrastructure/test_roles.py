@@ -35,7 +35,9 @@ def _trust(role: str) -> dict[str, Any]:
 
 
 def _may(role: str, action: str, resource: str, **context: str) -> bool:
-    return is_allowed(Request(action, resource, {name.replace("__", ":"): value for name, value in context.items()}), _documents(role))
+    return is_allowed(
+        Request(action, resource, {name.replace("__", ":"): value for name, value in context.items()}), _documents(role)
+    )
 
 
 def _refused(role: str, requests: Iterator[Request]) -> list[Request]:
@@ -123,7 +125,9 @@ def test_doctor_can_probe_both_places_as_a_command_and_not_as_a_run(places: dict
     from fraud_platform.settings import load_settings
 
     with recorded_calls() as calls:
-        storage, landing = [finding for finding in findings(load_settings()) if finding.subject in ("storage", "landing zone")]
+        storage, landing = [
+            finding for finding in findings(load_settings()) if finding.subject in ("storage", "landing zone")
+        ]
     assert (storage.is_well, landing.is_well) == (True, True), (storage, landing)
     of_s3 = [call for call in calls if call[0] == "s3"]
     assert _refused("command", s3_requests(of_s3)) == []
@@ -160,7 +164,9 @@ def test_mlflow_can_keep_list_and_remove_artifacts(applied: Terraform, tmp_path:
     assert _refused("mlflow", s3_requests([call for call in calls if call[0] == "s3"])) == []
 
 
-def test_the_daemon_can_launch_watch_and_end_a_run_with_the_launcher_it_is_given(applied: Terraform, tmp_path: Path) -> None:
+def test_the_daemon_can_launch_watch_and_end_a_run_with_the_launcher_it_is_given(
+    applied: Terraform, tmp_path: Path
+) -> None:
     """The real EcsRunLauncher, as the host configures it, on the cluster that was built."""
     from fraud_platform_tests.infrastructure.launching import launch, open_instance, task_of
 
@@ -169,7 +175,12 @@ def test_the_daemon_can_launch_watch_and_end_a_run_with_the_launcher_it_is_given
         health = instance.run_launcher.check_run_worker_health(run)
         assert instance.run_launcher.terminate(run.run_id)
     assert health.status.value == "RUNNING"
-    assert {operation for _, operation, _ in calls} == {"DescribeTaskDefinition", "RunTask", "DescribeTasks", "StopTask"}
+    assert {operation for _, operation, _ in calls} == {
+        "DescribeTaskDefinition",
+        "RunTask",
+        "DescribeTasks",
+        "StopTask",
+    }
     requests = _ecs_requests(calls)
     assert _refused("daemon", iter(requests)) == []
     # The webserver ends runs and starts none.
@@ -196,7 +207,10 @@ def _ecs_requests(calls: list[tuple[str, str, dict[str, Any]]]) -> list[Request]
             requests += [
                 Request("ecs:RunTask", parameters["taskDefinition"], {"ecs:cluster": cluster}),
                 Request("ecs:TagResource", task, {"ecs:CreateAction": "RunTask"}),
-                *(Request("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{role}", passed) for role in ("run", "execution")),
+                *(
+                    Request("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{role}", passed)
+                    for role in ("run", "execution")
+                ),
             ]
         elif operation in ("DescribeTasks", "StopTask"):
             for task in parameters.get("tasks", [parameters.get("task")]):
@@ -213,7 +227,9 @@ def test_the_daemon_starts_nothing_but_runs_and_only_on_its_cluster() -> None:
     for role in ("command", "host", "deploy"):
         arn = f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{role}"
         assert not _may("daemon", "iam:PassRole", arn, iam__PassedToService="ecs-tasks.amazonaws.com")
-    assert not _may("daemon", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{NAME}-run", iam__PassedToService="ec2.amazonaws.com")
+    assert not _may(
+        "daemon", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{NAME}-run", iam__PassedToService="ec2.amazonaws.com"
+    )
 
 
 # Who may read, write and delete where: every cell of the table is a rule.
@@ -222,7 +238,12 @@ def test_the_daemon_starts_nothing_but_runs_and_only_on_its_cluster() -> None:
     [
         (f"{LANDING}/landing/transactions/{DAY}/a.csv", {"code-location", "run", "command"}, set(), set()),
         (f"{LANDING}/landing/.doctor-1", {"code-location", "run", "command"}, {"command"}, {"command"}),
-        (f"{STORAGE}/storage/features/{DAY}.parquet", {"code-location", "run", "command", "exporter"}, {"run", "command"}, {"command"}),
+        (
+            f"{STORAGE}/storage/features/{DAY}.parquet",
+            {"code-location", "run", "command", "exporter"},
+            {"run", "command"},
+            {"command"},
+        ),
         (
             f"{STORAGE}/storage/compute_logs/storage/r/s.err",
             {"webserver", "code-location", "run", "command", "exporter"},
@@ -245,30 +266,46 @@ def test_data_is_read_written_and_deleted_by_those_whose_job_it_is(
     assert allowed == {"s3:GetObject": read, "s3:PutObject": write, "s3:DeleteObject": delete}
 
 
-@pytest.mark.parametrize("action", ["s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "s3:DeleteBucket"])
+@pytest.mark.parametrize(
+    "action", ["s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "s3:DeleteBucket"]
+)
 def test_nobody_can_remove_history_or_change_a_bucket(action: str) -> None:
     for bucket in (LANDING, STORAGE, MLFLOW, TRAIL):
         assert [role for role in ROLES if _may(role, action, bucket) or _may(role, action, f"{bucket}/a")] == []
 
 
-@pytest.mark.parametrize("action", ["cloudtrail:StopLogging", "kms:ScheduleKeyDeletion", "iam:PutRolePolicy", "iam:CreateAccessKey", "ec2:RunInstances"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        "cloudtrail:StopLogging",
+        "kms:ScheduleKeyDeletion",
+        "iam:PutRolePolicy",
+        "iam:CreateAccessKey",
+        "ec2:RunInstances",
+    ],
+)
 def test_nobody_can_blind_or_extend_themselves(action: str) -> None:
-    assert [role for role in ROLES if _may(role, action, "*") or action in {a for d in _documents(role) for a in actions(d)}] == []
+    assert [
+        role for role in ROLES if _may(role, action, "*") or action in {a for d in _documents(role) for a in actions(d)}
+    ] == []
 
 
 def test_keys_open_only_through_s3_and_only_the_buckets_of_the_role(applied: Terraform) -> None:
     key = applied.outputs()["key_arns"]["data"]
     through_s3 = {"kms__ViaService": f"s3.{REGION}.amazonaws.com"}
-    assert _may("run", "kms:Decrypt", key, **through_s3, **{"kms__EncryptionContext__aws__s3__arn": LANDING})
-    assert not _may("run", "kms:Decrypt", key, **{"kms__EncryptionContext__aws__s3__arn": LANDING})
-    assert not _may("run", "kms:Decrypt", key, **through_s3, **{"kms__EncryptionContext__aws__s3__arn": MLFLOW})
-    assert not _may("run", "kms:GenerateDataKey", key, **through_s3, **{"kms__EncryptionContext__aws__s3__arn": LANDING})
-    assert not _may("exporter", "kms:GenerateDataKey", key, **through_s3, **{"kms__EncryptionContext__aws__s3__arn": STORAGE})
-    assert not _may("daemon", "kms:Decrypt", key, **through_s3, **{"kms__EncryptionContext__aws__s3__arn": STORAGE})
+    assert _may("run", "kms:Decrypt", key, **through_s3, kms__EncryptionContext__aws__s3__arn=LANDING)
+    assert not _may("run", "kms:Decrypt", key, kms__EncryptionContext__aws__s3__arn=LANDING)
+    assert not _may("run", "kms:Decrypt", key, **through_s3, kms__EncryptionContext__aws__s3__arn=MLFLOW)
+    assert not _may("run", "kms:GenerateDataKey", key, **through_s3, kms__EncryptionContext__aws__s3__arn=LANDING)
+    assert not _may("exporter", "kms:GenerateDataKey", key, **through_s3, kms__EncryptionContext__aws__s3__arn=STORAGE)
+    assert not _may("daemon", "kms:Decrypt", key, **through_s3, kms__EncryptionContext__aws__s3__arn=STORAGE)
 
 
 def test_passwords_are_read_by_those_who_hand_them_out() -> None:
-    secrets = {secret["Name"]: secret["ARN"] for secret in boto3.client("secretsmanager", region_name=REGION).list_secrets()["SecretList"]}
+    secrets = {
+        secret["Name"]: secret["ARN"]
+        for secret in boto3.client("secretsmanager", region_name=REGION).list_secrets()["SecretList"]
+    }
     readers = {
         name.split("/")[-1].split("!")[0]: {role for role in ROLES if _may(role, "secretsmanager:GetSecretValue", arn)}
         for name, arn in secrets.items()

@@ -75,7 +75,9 @@ def _service_environment(name: str, host: dict[str, Any]) -> dict[str, str]:
         variables |= {
             "MLFLOW_BACKEND_STORE_URI": host["database_urls"]["mlflow"],
             # By these names the stack, runs on ECS and people know it; other names are refused.
-            "MLFLOW_SERVER_ALLOWED_HOSTS": f"mlflow:5000,127.0.0.1:5000,{host['host_address']}:{mlflow},mlflow.{domain}",
+            "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(
+                ("mlflow:5000", "127.0.0.1:5000", f"{host['host_address']}:{mlflow}", f"mlflow.{domain}")
+            ),
             "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"https://mlflow.{domain}",
         }
     elif name in host["role_arns"]:
@@ -205,7 +207,9 @@ def hand_out_credentials(host: dict[str, Any]) -> None:
             "Expiration": given["Expiration"].isoformat(),
         }
         _write(folder / "credentials.json", json.dumps(credentials), mode=0o644)
-        config = f"[default]\nregion = {host['region']}\ncredential_process = cat {CREDENTIALS_FOLDER}/credentials.json\n"
+        config = (
+            f"[default]\nregion = {host['region']}\ncredential_process = cat {CREDENTIALS_FOLDER}/credentials.json\n"
+        )
         _write(folder / "config", config, mode=0o644)
     # Users of the host stop here; containers come in through their mounts.
     RUNTIME.chmod(0o700)
@@ -232,7 +236,7 @@ COMMANDS = {"release": fetch_release, "databases": make_databases, "credentials"
 def main(arguments: list[str]) -> int:
     """Runs the commands named, in their order."""
     if not arguments or any(argument not in COMMANDS for argument in arguments):
-        print(__doc__, file=sys.stderr)
+        sys.stderr.write(__doc__ or "")
         return 2
     host = json.loads(CONFIGURATION.read_text())
     for argument in arguments:
