@@ -1,7 +1,6 @@
 # Where everything that runs keeps what it prints, for var.log_retention_days and under the key of the logs.
 
 resource "aws_cloudwatch_log_group" "platform" {
-  #checkov:skip=CKV_AWS_338:log_retention_days is 365 by default
   for_each = {
     services  = "the compose stack's containers on the host"
     tasks     = "Dagster runs and commands on ECS"
@@ -18,7 +17,6 @@ resource "aws_cloudwatch_log_group" "platform" {
 
 # RDS prescribes these names.
 resource "aws_cloudwatch_log_group" "database" {
-  #checkov:skip=CKV_AWS_338:log_retention_days is 365 by default
   for_each = toset(["postgresql", "upgrade"])
 
   name              = "/aws/rds/instance/${local.database_identifier}/${each.key}"

@@ -46,7 +46,6 @@ resource "aws_iam_role_policy" "deploy" {
 }
 
 data "aws_iam_policy_document" "deploy" {
-  #checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken knows no resources
   statement {
     sid = "PushTheImage"
     actions = [
@@ -85,6 +84,7 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
+  # This action knows no resources.
   statement {
     sid       = "LogInToTheRegistry"
     actions   = ["ecr:GetAuthorizationToken"]

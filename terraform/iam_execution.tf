@@ -13,7 +13,6 @@ resource "aws_iam_role_policy" "execution" {
 }
 
 data "aws_iam_policy_document" "execution" {
-  #checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken knows no resources
   statement {
     sid       = "PullTheImage"
     actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
@@ -44,6 +43,7 @@ data "aws_iam_policy_document" "execution" {
     resources = ["${aws_cloudwatch_log_group.platform["tasks"].arn}:log-stream:*"]
   }
 
+  # This action knows no resources.
   statement {
     sid       = "LogInToTheRegistry"
     actions   = ["ecr:GetAuthorizationToken"]

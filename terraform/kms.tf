@@ -73,9 +73,6 @@ data "aws_iam_policy_document" "account_decides" {
 }
 
 data "aws_iam_policy_document" "key" {
-  #checkov:skip=CKV_AWS_109:see account_decides
-  #checkov:skip=CKV_AWS_111:see account_decides
-  #checkov:skip=CKV_AWS_356:see account_decides
   for_each = local.keys
 
   source_policy_documents = [data.aws_iam_policy_document.account_decides.json]

@@ -2,7 +2,6 @@
 
 resource "aws_s3_bucket" "copy" {
   #checkov:skip=CKV_AWS_18:CloudTrail records every read and write of an object, see cloudtrail.tf
-  #checkov:skip=CKV_AWS_144:this is the copy
   #checkov:skip=CKV2_AWS_62:nothing waits for an event
   for_each = local.replicated_buckets
   provider = aws.replica

@@ -94,7 +94,7 @@ def test_every_bucket_keeps_versions_and_lets_old_ones_go() -> None:
 def test_no_bucket_can_become_public() -> None:
     for bucket in _buckets():
         block = _s3(bucket).get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
-        assert all(block.values()) and len(block) == 4, bucket
+        assert list(block.values()) == [True] * 4, bucket
         controls = _s3(bucket).get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
         assert controls == [{"ObjectOwnership": "BucketOwnerEnforced"}], bucket
         open_to_all = [
@@ -209,15 +209,17 @@ def test_the_database_is_private_encrypted_backed_up_and_speaks_tls() -> None:
 def test_the_trail_sees_every_region_and_every_read_and_write_of_data() -> None:
     trails = boto3.client("cloudtrail", region_name=REGION)
     trail = trails.describe_trails()["trailList"][0]
-    assert trail["IsMultiRegionTrail"] and trail["LogFileValidationEnabled"] and trail["KmsKeyId"]
+    assert trail["IsMultiRegionTrail"]
+    assert trail["LogFileValidationEnabled"]
+    assert trail["KmsKeyId"]
     assert trails.get_trail_status(Name=trail["Name"])["IsLogging"]
     selectors = trails.get_event_selectors(TrailName=trail["Name"])["AdvancedEventSelectors"]
-    watched = [
+    watched = next(
         field["StartsWith"]
         for selector in selectors
         for field in selector["FieldSelectors"]
         if field["Field"] == "resources.ARN"
-    ][0]
+    )
     data = [bucket for bucket in _buckets() if bucket != ACCESS_LOGS and "-trail-" not in bucket]
     assert sorted(watched) == sorted(f"arn:aws:s3:::{bucket}/" for bucket in data)
 

@@ -36,7 +36,7 @@ services:
   proxy: {image: "caddy:2", depends_on: {webserver: {condition: service_healthy}}}
   s3: {image: "seaweedfs:4", profiles: [development]}
   mlflow: {<<: *platform, depends_on: {postgres: {condition: service_healthy}}}
-  code-location: {<<: *platform, depends_on: {postgres: {condition: service_healthy}, mlflow: {condition: service_healthy}}}
+  code-location: {<<: *platform, depends_on: [postgres, mlflow]}
   webserver: {<<: *platform, depends_on: {code-location: {condition: service_healthy}}}
   daemon: {<<: *platform, volumes: ["home:/var/lib/fraud-platform"]}
   node-exporter: {image: "prom/node-exporter:1"}
@@ -51,7 +51,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     specification = importlib.util.spec_from_file_location(
         "fraud_platform_host", SOURCES / "host" / "fraud_platform_host.py"
     )
-    assert specification and specification.loader
+    assert specification
+    assert specification.loader
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     monkeypatch.setattr(module, "RUNTIME", tmp_path / "run")
@@ -280,4 +281,5 @@ def test_each_database_gets_an_owner_that_sees_only_its_own(
     # The server logs every statement here, and no password is in any.
     log = postgres["log"].read_text()
     assert "ALTER ROLE" in log
-    assert "of-dagster" not in log and "of-mlflow" not in log
+    assert "of-dagster" not in log
+    assert "of-mlflow" not in log
