@@ -29,3 +29,47 @@ resource "aws_s3_bucket_replication_configuration" "data" {
     ignore_changes = [rule]
   }
 }
+
+# The descriptions of rules that name another security group.
+
+resource "aws_vpc_security_group_ingress_rule" "pages" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "tracking" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "database" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "endpoints" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}
+
+resource "aws_vpc_security_group_egress_rule" "load_balancer_to_pages" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}
+
+resource "aws_vpc_security_group_egress_rule" "runs_to_tracking" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}
+
+resource "aws_vpc_security_group_egress_rule" "to_database" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}

@@ -46,7 +46,20 @@ def _refused(role: str, requests: Iterator[Request]) -> list[Request]:
 
 
 @pytest.fixture
-def places(applied: Terraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+def open_buckets(applied: Terraform) -> Iterator[None]:
+    """The buckets without their policies: moto does not look at conditions, and so refuses what they refuse to some."""
+    s3 = boto3.client("s3", region_name=REGION)
+    buckets = [name for purpose, name in applied.outputs()["buckets"].items() if purpose != "access-logs"]
+    policies = {bucket: s3.get_bucket_policy(Bucket=bucket)["Policy"] for bucket in buckets}
+    for bucket in buckets:
+        s3.delete_bucket_policy(Bucket=bucket)
+    yield
+    for bucket, policy in policies.items():
+        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
+@pytest.fixture
+def places(applied: Terraform, open_buckets: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """The environment that the services are given, in force, with a day in the landing zone."""
     environment: dict[str, str] = applied.outputs()["environment"]
     for name in ("FRAUD_LANDING", "FRAUD_STORAGE", "FRAUD_START_DATE"):
@@ -151,6 +164,7 @@ def test_what_runs_print_is_kept_by_the_run_and_shown_by_the_webserver(places: d
     assert _refused("webserver", s3_requests(written)) != []
 
 
+@pytest.mark.usefixtures("open_buckets")
 def test_mlflow_can_keep_list_and_remove_artifacts(applied: Terraform, tmp_path: Path) -> None:
     from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
