@@ -1,5 +1,5 @@
-# The workflow on GitHub that publishes a release: it pushes the image and uploads the bundle, both under a new name.
-# It can start nothing; rolling a release out is a `terraform apply` that a person has read.
+# The workflow on GitHub: it publishes a release (pushes the image and uploads the bundle, both under a new name), and gives
+# the orders of ssm.tf. Rolling a release out is a `terraform apply` that a person has read.
 
 resource "aws_iam_openid_connect_provider" "github" {
   count = var.github_oidc_provider_arn == null ? 1 : 0
@@ -84,7 +84,32 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # This action knows no resources.
+  statement {
+    sid       = "GiveTheOrdersOfTheDocument"
+    actions   = ["ssm:SendCommand"]
+    resources = [aws_ssm_document.production.arn]
+  }
+
+  # The host changes with each release; its name does not.
+  statement {
+    sid       = "GiveOrdersToTheHost"
+    actions   = ["ssm:SendCommand"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${var.account_id}:instance/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ssm:resourceTag/Name"
+      values   = ["${local.name}-host"]
+    }
+  }
+
+  # These two actions know no resources.
+  statement {
+    sid       = "SeeWhatBecameOfThem"
+    actions   = ["ssm:ListCommandInvocations"]
+    resources = ["*"]
+  }
+
   statement {
     sid       = "LogInToTheRegistry"
     actions   = ["ecr:GetAuthorizationToken"]

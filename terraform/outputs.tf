@@ -69,3 +69,8 @@ output "database_address" {
   description = "PostgreSQL, reachable from the host and from tasks"
   value       = aws_db_instance.platform.address
 }
+
+output "orders_document" {
+  description = "SSM document through which the workflow gives orders to the installation"
+  value       = aws_ssm_document.production.name
+}

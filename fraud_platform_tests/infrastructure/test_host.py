@@ -172,7 +172,7 @@ def test_a_release_is_unpacked_with_its_settings_and_its_secrets_stay_in_memory(
 ) -> None:
     program.fetch_release(host)
     deploy = program.RELEASE / "deploy"
-    assert "postgres" not in yaml.safe_load((deploy / program.COMPOSE_FILE).read_text())["services"]
+    assert "postgres" not in yaml.safe_load((deploy / "docker-compose.yml").read_text())["services"]
     assert yaml.safe_load((program.RUNTIME / "dagster.yaml").read_text())["run_launcher"]["class"] == "EcsRunLauncher"
     settings = (deploy / ".env").read_text().splitlines()
     assert f"IMAGE={host['image']}" in settings

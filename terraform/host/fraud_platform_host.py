@@ -21,7 +21,7 @@ from typing import Any
 CONFIGURATION = Path("/etc/fraud-platform/host.json")
 # Below /run, which is memory: secrets and credentials reach no disk.
 RUNTIME = Path("/run/fraud-platform")
-RELEASE = Path("/opt/fraud-platform/release")
+RELEASE = Path("/opt/fraud-platform")
 DOCKER_CONFIGURATION = Path("/root/.docker/config.json")
 
 # What RDS and the load balancer do in their place, and what only a development machine needs.
@@ -31,7 +31,6 @@ PAGES = {"webserver": ("dagster", 3000), "mlflow": ("mlflow", 5000), "grafana": 
 # Where a container finds the credentials of its role.
 CREDENTIALS_FOLDER = "/run/aws"
 INSTANCE_FILE = "/opt/fraud-platform/dagster/dagster.yaml"
-COMPOSE_FILE = "docker-compose.aws.yml"
 
 
 def compose_on_aws(base: dict[str, Any], host: dict[str, Any]) -> dict[str, Any]:
@@ -115,8 +114,10 @@ def fetch_release(host: dict[str, Any]) -> None:
         archive.extractall(RELEASE, filter="data")
     deploy = RELEASE / "deploy"
 
-    compose = compose_on_aws(yaml.safe_load((deploy / "docker-compose.yml").read_text()), host)
-    _write(deploy / COMPOSE_FILE, yaml.safe_dump(compose, sort_keys=False), mode=0o644)
+    # In the place of the release's own, which is unpacked anew each time: whatever works on the stack finds this one.
+    stack = deploy / "docker-compose.yml"
+    compose = compose_on_aws(yaml.safe_load(stack.read_text()), host)
+    _write(stack, yaml.safe_dump(compose, sort_keys=False), mode=0o644)
     instance = instance_on_aws(yaml.safe_load((deploy / "dagster.yaml").read_text()), host)
     # Containers read it under users of their own; their way to it is the mount.
     RUNTIME.mkdir(mode=0o700, parents=True, exist_ok=True)
