@@ -18,6 +18,7 @@ from fraud_platform.errors import PlatformError
 PREFIX = "FRAUD_"
 SETTINGS_FILE = "settings.env"
 CandidateName = Literal["logistic_regression", "random_forest", "xgboost", "lightgbm"]
+Policy = Literal["max_f1", "precision_floor", "expected_cost", "review_capacity"]
 CANDIDATES: tuple[CandidateName, ...] = get_args(CandidateName)
 
 
@@ -54,8 +55,20 @@ class Settings(BaseSettings):
     )
     split_gap_days: int = Field(0, ge=0, description="days left out between time-ordered splits")
     candidates: tuple[CandidateName, ...] = Field(CANDIDATES, description="candidate families to train, as a JSON list")
-    search_trials: int = Field(6, ge=1, description="Optuna trials per candidate family, the starting point included")
-    search_seconds: float = Field(120.0, gt=0, description="time after which no further trial of a family starts")
+    search_trials: int = Field(
+        12, ge=0, description="Optuna trials per candidate family, the given points included; 0: no search"
+    )
+    search_seconds: float = Field(90.0, gt=0, description="time after which no further trial of a family starts")
+    production_fraud_rate: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="share of frauds where decisions are made, for files that hold fewer legitimate transactions; "
+        "default: that of the labelled transactions",
+    )
+    threshold_policy: Policy = Field("max_f1", description="how the decision threshold is chosen")
+    review_cost: float = Field(5.0, ge=0, description="what looking into one alert costs, in the currency of Amount")
+    reviews_per_day: int = Field(100, ge=1, description="alerts a day that analysts can look into")
 
     min_f1: float = Field(0.75, ge=0, le=1, description="acceptance gate: F1 on the test split")
     min_precision: float = Field(0.80, ge=0, le=1, description="acceptance gate: precision on the test split")

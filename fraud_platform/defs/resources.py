@@ -81,6 +81,19 @@ class Platform(dg.ConfigurableResource):
         is_same = all(footer.get(name) == fact for name, fact in facts.items())
         return datetime.fromisoformat(footer["scored_at"]) if is_same else None
 
+    def known_points(self, day: date) -> dict[str, list[Mapping[str, Any]]]:
+        """By candidate family, the parameters that the latest model before `day` found; none for a first model.
+
+        A point where a search begins, not a result: a day trained again begins where it began.
+        """
+        from fraud_platform.training.bundle import ModelBundle
+
+        earlier = [known for known in self.store.days("trained_model", "zip") if known < day]
+        if not earlier:
+            return {}
+        bundle = ModelBundle.from_bytes(self.store.read_bytes("trained_model", earlier[-1], "zip"))
+        return {row["name"]: [row["params"]] for row in bundle.provenance["candidates"] if row["trials"]}
+
     def champion_beside(self, digest: str) -> "tuple[ModelVersion, ModelBundle] | None":
         """The current champion and its bundle, unless there is none or it is the candidate `digest` itself."""
         champions = [version for version in self.registry.versions() if CHAMPION in version.aliases]

@@ -15,11 +15,11 @@ SMALL = 0.001
 
 
 def candidates_markdown(candidates: Sequence[Mapping[str, Any]]) -> str:
-    """One row per candidate family: inner cross-validation, train and validation figures, and the parameters found."""
-    header = "| candidate | average precision: inner folds | train | validation | F1 on validation | parameters |"
+    """One row per contender: average precision in the search, out of fold, on validation and fitted rows; parameters."""
+    header = "| candidate | average precision: inner folds | out of fold | validation | fitted rows | parameters |"
+    shown = ("cv", "out_of_fold", "validation", "train")
     rows = [
-        f"| {row['name']} | {_number(row['cv_average_precision'])} | {_number(row['train_average_precision'])} "
-        f"| {_number(row['validation_average_precision'])} | {_number(row['validation_f1'])} "
+        f"| {row['name']} | {' | '.join(_number(row[f'{figure}_average_precision']) for figure in shown)} "
         f"| {', '.join(f'{name}={_setting(setting)}' for name, setting in sorted(row['params'].items()))} |"
         for row in candidates
     ]

@@ -15,19 +15,22 @@ from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG
 from fraud_platform.defs.metadata import image, table_metadata
 from fraud_platform.defs.partitions import SETTINGS
 from fraud_platform.defs.resources import ExperimentTracking, Platform
+from fraud_platform.ingestion.schema import ID_COLUMN, V_COLUMNS
 
 if TYPE_CHECKING:
     from fraud_platform.training.bundle import ModelBundle
 
 GROUP = "training"
 WINDOW = SETTINGS.training_window_days - 1
+# Near-twins are told by their components.
+WINDOW_COLUMNS = (ID_COLUMN, "event_time", *V_COLUMNS)
 # Retraining is monthly; two missed months fail.
 MODEL_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_window=timedelta(days=35))
 
 
 @daily_asset(
     inputs={
-        "features": Input(days_back=WINDOW, columns=("transaction_id", "event_time")),
+        "features": Input(days_back=WINDOW, columns=WINDOW_COLUMNS),
         "confirmed_labels": Input(days_back=WINDOW, columns=("transaction_id", "Class")),
     },
     backfill_policy=ONE_RUN_PER_DAY,
@@ -102,7 +105,7 @@ def trained_model(
     from fraud_platform.registry.tables import candidates_markdown
     from fraud_platform.training.candidates import select_candidates
     from fraud_platform.training.dataset import assemble
-    from fraud_platform.training.training import train
+    from fraud_platform.training.training import DecisionRules, train
     from fraud_platform.training.tuning import SearchBudget
     from fraud_platform.training.window import baseline_profile, window_data_version, window_origin
 
@@ -112,10 +115,16 @@ def trained_model(
     with tracking.run(context) as tracker:
         began = time.monotonic()
         result = train(
-            assemble(features, splits, "train"),
-            assemble(features, splits, "validation"),
+            assemble(features, splits, "train", production_fraud_rate=settings.production_fraud_rate),
+            assemble(features, splits, "validation", production_fraud_rate=settings.production_fraud_rate),
             candidates=select_candidates(settings.candidates),
-            min_precision=settings.min_precision,
+            rules=DecisionRules(
+                policy=settings.threshold_policy,
+                min_precision=settings.min_precision,
+                review_cost=settings.review_cost,
+                reviews_per_day=settings.reviews_per_day,
+            ),
+            known_points=platform.known_points(day),
             budget=SearchBudget(trials=settings.search_trials, seconds=settings.search_seconds),
             seed=settings.seed,
             baseline=baseline_profile(footers, last_days=settings.drift_baseline_days),
@@ -186,7 +195,7 @@ def validation_metrics(
     settings = platform.settings
     reading = TestReading(at=datetime.now(UTC), run_id=context.run.run_id, bundle_sha256=trained_model.digest)
     readings = platform.record_test_reading(day, reading.as_dict())
-    test = assemble(features, splits, "test")
+    test = assemble(features, splits, "test", production_fraud_rate=settings.production_fraud_rate)
     validation = validate(
         trained_model,
         test,
