@@ -15,7 +15,7 @@ SMALL = 0.001
 
 
 def candidates_markdown(candidates: Sequence[Mapping[str, Any]]) -> str:
-    """One row per contender: average precision in the search, out of fold, on validation and fitted rows; parameters."""
+    """One row per contender: its average precision in each stage, and the parameters found."""
     header = "| candidate | average precision: inner folds | out of fold | validation | fitted rows | parameters |"
     shown = ("cv", "out_of_fold", "validation", "train")
     rows = [

@@ -69,7 +69,8 @@ class Calibration:
             return scores
         if self.kind == "isotonic":
             # A part of the score itself keeps apart what a step would tie.
-            return (1 - _STEP_SLOPE) * np.interp(scores, *zip(*self.corners, strict=True)) + _STEP_SLOPE * scores
+            steps = np.interp(scores, *np.array(self.corners).T)
+            return (1 - _STEP_SLOPE) * steps + _STEP_SLOPE * scores
         if self.kind == "platt":
             margins = self.parameters["slope"] * log_odds(scores)
         else:
