@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fraud_platform.errors import DataError
 from fraud_platform.metrics import confusion_counts
-from fraud_platform.training.bootstrap import RankingGroups, sample_jointly, sampled_means
+from fraud_platform.training.bootstrap import RankingGroups, sample_jointly, sampled_sums
 
 Floats = NDArray[np.float64]
 Metric = Literal["average_precision", "roc_auc", "precision", "recall", "f1"]
@@ -45,12 +45,14 @@ class Evaluation:
     """Every figure of one model on one set of rows; definitions in `fraud_platform.metrics`.
 
     Attributes:
-        precision_at_k: precision among the `k` most suspicious rows.
-        confusion: rows by true_positives, false_positives, true_negatives, false_negatives.
+        precision_at_k: precision among the `k` most suspicious transactions.
+        confusion: rows, not transactions, by true_positives, false_positives, true_negatives, false_negatives.
         fraud_amount: what the frauds moved, in the currency of `Amount`.
         fraud_amount_alerted: the part of it that was alerted.
         threshold: the decision threshold that precision, recall, f1 and confusion were measured at.
         confidence: what share of such intervals holds the true figure.
+        legitimate_weight: how many transactions each legitimate row stood for; every figure is weighted by it.
+        fraud_rate: share of frauds among the transactions the rows stand for, which every figure holds at.
     """
 
     average_precision: Interval
@@ -68,6 +70,8 @@ class Evaluation:
     threshold: float
     k: int
     confidence: float
+    legitimate_weight: float
+    fraud_rate: float
 
     def as_dict(self) -> dict[str, Any]:
         """The evaluation as a JSON document, None for figures that do not exist."""
@@ -95,10 +99,13 @@ def evaluate(
     bootstrap_samples: int = 200,
     confidence: float = 0.95,
     k: int = ALERT_BUDGET,
+    legitimate_weight: float = 1.0,
 ) -> Evaluation:
     """Every figure on these rows, each with a stratified percentile-bootstrap interval.
 
-    A bootstrap sample draws as many frauds and as many legitimate rows, with replacement, as there are.
+    A bootstrap sample draws as many frauds and as many legitimate rows, with replacement, as there are. Files often
+    hold only a part of the legitimate transactions; without their weight, precision would be that of a world with
+    more fraud.
 
     Args:
         probabilities: calibrated probabilities, [n], in [0, 1].
@@ -108,25 +115,27 @@ def evaluate(
         seed: seed of the bootstrap.
         bootstrap_samples: how many samples; the more, the steadier the bounds.
         confidence: in (0, 1).
-        k: how many of the most suspicious rows precision_at_k looks at.
+        k: how many of the most suspicious transactions precision_at_k looks at.
+        legitimate_weight: how many transactions each legitimate row stands for, > 0; a fraud stands for itself.
 
     Raises:
         DataError: there is no fraud or no legitimate row among the rows.
+        ValueError: a probability or the weight is out of range, or lengths differ.
 
     Source: Efron and Tibshirani (1993), "An introduction to the bootstrap", chapter 13.
     """
-    scores, is_fraud = _checked_rows(probabilities, labels)
+    scores, is_fraud = _checked_rows(probabilities, labels, legitimate_weight)
     moved = np.asarray(amounts, np.float64)
     is_alert = scores >= threshold
     generator = np.random.default_rng(seed)
     groups = RankingGroups.of(scores, is_fraud, threshold)
-    (sampled,) = sample_jointly((groups,), is_fraud, samples=bootstrap_samples, generator=generator)
-    errors = (scores - is_fraud) ** 2
-    fraud_share = float(is_fraud.mean())
-    brier_samples = sum(
-        share * sampled_means(errors[chosen], samples=bootstrap_samples, generator=generator)
-        for chosen, share in ((is_fraud, fraud_share), (~is_fraud, 1 - fraud_share))
+    (sampled,) = sample_jointly(
+        (groups,), is_fraud, samples=bootstrap_samples, generator=generator, legitimate_weight=legitimate_weight
     )
+    errors = ((scores - is_fraud) ** 2)[:, np.newaxis]
+    fraud_errors, legitimate_errors = sampled_sums(errors, is_fraud, samples=bootstrap_samples, generator=generator)
+    fraud_count = int(is_fraud.sum())
+    transactions = fraud_count + legitimate_weight * (is_fraud.size - fraud_count)
     return Evaluation(
         average_precision=_percentile_interval(sampled.average_precision(), confidence),
         roc_auc=_percentile_interval(sampled.roc_auc(), confidence),
@@ -134,15 +143,19 @@ def evaluate(
         precision=_percentile_interval(sampled.precision(), confidence),
         recall=_percentile_interval(sampled.recall(), confidence),
         precision_at_k=_percentile_interval(sampled.precision_at_k(k), confidence),
-        brier=_percentile_interval(np.append(errors.mean(), brier_samples), confidence),
+        brier=_percentile_interval(
+            (fraud_errors + legitimate_weight * legitimate_errors)[:, 0] / transactions, confidence
+        ),
         confusion={name: int(count) for name, count in vars(confusion_counts(is_fraud, is_alert)).items()},
         row_count=int(scores.size),
-        fraud_count=int(is_fraud.sum()),
+        fraud_count=fraud_count,
         fraud_amount=float(moved[is_fraud].sum()),
         fraud_amount_alerted=float(moved[is_fraud & is_alert].sum()),
         threshold=float(threshold),
         k=k,
         confidence=confidence,
+        legitimate_weight=float(legitimate_weight),
+        fraud_rate=fraud_count / transactions,
     )
 
 
@@ -157,6 +170,7 @@ def paired_bootstrap_difference(
     confidence: float = 0.95,
     champion_threshold: float | None = None,
     challenger_threshold: float | None = None,
+    legitimate_weight: float = 1.0,
 ) -> Interval:
     """Challenger minus champion in `metric` on the same rows, with a stratified percentile-bootstrap interval.
 
@@ -173,10 +187,11 @@ def paired_bootstrap_difference(
         confidence: in (0, 1), two-sided.
         champion_threshold: decision threshold; needed for precision, recall and f1.
         challenger_threshold: decision threshold; needed for precision, recall and f1.
+        legitimate_weight: how many transactions each legitimate row stands for, > 0; a fraud stands for itself.
 
     Raises:
         DataError: there is no fraud or no legitimate row among the rows.
-        ValueError: `metric` is unknown or needs thresholds that are not given.
+        ValueError: `metric` is unknown or needs thresholds that are not given, or the weight is out of range.
 
     Source: Efron and Tibshirani (1993), "An introduction to the bootstrap", chapters 10 and 13.
     """
@@ -187,10 +202,12 @@ def paired_bootstrap_difference(
         raise ValueError(f"{metric} depends on decisions; give champion_threshold and challenger_threshold")
     rankings = []
     for probabilities, threshold in zip((champion_probabilities, challenger_probabilities), thresholds, strict=True):
-        scores, is_fraud = _checked_rows(probabilities, labels)
+        scores, is_fraud = _checked_rows(probabilities, labels, legitimate_weight)
         rankings.append(RankingGroups.of(scores, is_fraud, threshold))
     generator = np.random.default_rng(seed)
-    champion, challenger = sample_jointly(tuple(rankings), is_fraud, samples=samples, generator=generator)
+    champion, challenger = sample_jointly(
+        tuple(rankings), is_fraud, samples=samples, generator=generator, legitimate_weight=legitimate_weight
+    )
     difference = getattr(challenger, metric)() - getattr(champion, metric)()
     return _percentile_interval(difference, confidence)
 
@@ -204,7 +221,11 @@ def _percentile_interval(figures: Floats, confidence: float) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def _checked_rows(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+def _checked_rows(
+    probabilities: ArrayLike, labels: ArrayLike, legitimate_weight: float
+) -> tuple[Floats, NDArray[np.bool_]]:
+    if not 0 < legitimate_weight < np.inf:
+        raise ValueError(f"legitimate_weight must be a positive number, not {legitimate_weight}")
     scores, is_fraud = np.asarray(probabilities, np.float64), np.asarray(labels) == 1
     if scores.ndim != 1 or scores.shape != is_fraud.shape:
         raise ValueError(f"one probability per label is needed, not {scores.shape} for {is_fraud.shape}")

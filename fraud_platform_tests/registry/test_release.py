@@ -37,6 +37,8 @@ def evaluation(**changes: float) -> Evaluation:
         threshold=0.42,
         k=100,
         confidence=0.95,
+        legitimate_weight=1.0,
+        fraud_rate=0.001,
     )
 
 
