@@ -4,21 +4,24 @@ Acceptance limits and release decisions do not belong here; they read these figu
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fraud_platform.errors import DataError
-from fraud_platform.metrics import confusion_counts
+from fraud_platform.metrics import confusion_counts, ratio
 from fraud_platform.training.bootstrap import RankingGroups, sample_jointly, sampled_sums
+from fraud_platform.training.reliability import BIN_COUNT, bin_of
 
 Floats = NDArray[np.float64]
 Metric = Literal["average_precision", "roc_auc", "precision", "recall", "f1"]
 
 # How many alerts a day an analyst team looks at, for precision at k.
 ALERT_BUDGET = 100
+# What it costs to look into one alert, in the currency of `Amount`: some minutes of an analyst.
+REVIEW_COST = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,23 @@ class Interval:
         bounds = {name: float("nan") if bound is None else float(bound) for name, bound in document.items()}
         return cls(bounds["value"], bounds["low"], bounds["high"])
 
+    @classmethod
+    def unknown(cls) -> "Interval":
+        """A figure nobody measured."""
+        return cls(float("nan"), float("nan"), float("nan"))
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Every figure of one model on one set of rows; definitions in `fraud_platform.metrics`.
+    """Every figure of one model on one set of rows; definitions in `fraud_platform.metrics` and `reliability`.
 
     Attributes:
         precision_at_k: precision among the `k` most suspicious transactions.
+        recall_at_1_percent_false_positives: most recall that alerts at most 1 % of the legitimate.
+        expected_calibration_error: how far probabilities are from what came true. Resampling adds noise, which counts
+            as error: of a well calibrated model, the interval lies above the figure.
+        fraud_amount_share_alerted: share of what frauds moved that was alerted.
+        cost_per_transaction: a missed fraud costs its amount, every alert `review_cost`.
         confusion: rows, not transactions, by true_positives, false_positives, true_negatives, false_negatives.
         fraud_amount: what the frauds moved, in the currency of `Amount`.
         fraud_amount_alerted: the part of it that was alerted.
@@ -53,6 +66,7 @@ class Evaluation:
         confidence: what share of such intervals holds the true figure.
         legitimate_weight: how many transactions each legitimate row stood for; every figure is weighted by it.
         fraud_rate: share of frauds among the transactions the rows stand for, which every figure holds at.
+        review_cost: what looking into one alert costs, in the currency of `Amount`.
     """
 
     average_precision: Interval
@@ -62,6 +76,10 @@ class Evaluation:
     recall: Interval
     precision_at_k: Interval
     brier: Interval
+    recall_at_1_percent_false_positives: Interval
+    expected_calibration_error: Interval
+    fraud_amount_share_alerted: Interval
+    cost_per_transaction: Interval
     confusion: Mapping[str, int]
     row_count: int
     fraud_count: int
@@ -72,6 +90,7 @@ class Evaluation:
     confidence: float
     legitimate_weight: float
     fraud_rate: float
+    review_cost: float
 
     def as_dict(self) -> dict[str, Any]:
         """The evaluation as a JSON document, None for figures that do not exist."""
@@ -82,11 +101,18 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Evaluation":
-        """The evaluation that `as_dict` wrote."""
-        figures: dict[str, Any] = dict(document)
-        for name in ("average_precision", "roc_auc", "f1", "precision", "recall", "precision_at_k", "brier"):
-            figures[name] = Interval.from_dict(document[name])
-        return cls(**figures)
+        """The evaluation that `as_dict` wrote; what an earlier version did not measure is unknown."""
+        known: dict[str, Any] = {
+            "legitimate_weight": 1.0,
+            "fraud_rate": document["fraud_count"] / document["row_count"],
+            "review_cost": REVIEW_COST,
+            **document,
+        }
+        for field in fields(cls):
+            if field.type is Interval:
+                stored = document.get(field.name)
+                known[field.name] = Interval.from_dict(stored) if stored else Interval.unknown()
+        return cls(**known)
 
 
 def evaluate(
@@ -100,6 +126,7 @@ def evaluate(
     confidence: float = 0.95,
     k: int = ALERT_BUDGET,
     legitimate_weight: float = 1.0,
+    review_cost: float = REVIEW_COST,
 ) -> Evaluation:
     """Every figure on these rows, each with a stratified percentile-bootstrap interval.
 
@@ -117,6 +144,7 @@ def evaluate(
         confidence: in (0, 1).
         k: how many of the most suspicious transactions precision_at_k looks at.
         legitimate_weight: how many transactions each legitimate row stands for, > 0; a fraud stands for itself.
+        review_cost: what looking into one alert costs, in the currency of `amounts`.
 
     Raises:
         DataError: there is no fraud or no legitimate row among the rows.
@@ -132,10 +160,15 @@ def evaluate(
     (sampled,) = sample_jointly(
         (groups,), is_fraud, samples=bootstrap_samples, generator=generator, legitimate_weight=legitimate_weight
     )
-    errors = ((scores - is_fraud) ** 2)[:, np.newaxis]
-    fraud_errors, legitimate_errors = sampled_sums(errors, is_fraud, samples=bootstrap_samples, generator=generator)
+    frauds, legitimate = sampled_sums(
+        _summed_columns(scores, is_fraud, is_alert, moved, review_cost),
+        is_fraud,
+        samples=bootstrap_samples,
+        generator=generator,
+    )
     fraud_count = int(is_fraud.sum())
     transactions = fraud_count + legitimate_weight * (is_fraud.size - fraud_count)
+    means = (frauds + legitimate_weight * legitimate) / transactions
     return Evaluation(
         average_precision=_percentile_interval(sampled.average_precision(), confidence),
         roc_auc=_percentile_interval(sampled.roc_auc(), confidence),
@@ -143,9 +176,13 @@ def evaluate(
         precision=_percentile_interval(sampled.precision(), confidence),
         recall=_percentile_interval(sampled.recall(), confidence),
         precision_at_k=_percentile_interval(sampled.precision_at_k(k), confidence),
-        brier=_percentile_interval(
-            (fraud_errors + legitimate_weight * legitimate_errors)[:, 0] / transactions, confidence
+        brier=_percentile_interval(means[:, _ERROR], confidence),
+        recall_at_1_percent_false_positives=_percentile_interval(
+            sampled.recall_at_false_positive_rate(0.01), confidence
         ),
+        expected_calibration_error=_percentile_interval(np.abs(means[:, _EXCESS:]).sum(axis=1), confidence),
+        fraud_amount_share_alerted=_percentile_interval(ratio(frauds[:, _CAUGHT], frauds[:, _MOVED]), confidence),
+        cost_per_transaction=_percentile_interval(means[:, _COST], confidence),
         confusion={name: int(count) for name, count in vars(confusion_counts(is_fraud, is_alert)).items()},
         row_count=int(scores.size),
         fraud_count=fraud_count,
@@ -156,6 +193,7 @@ def evaluate(
         confidence=confidence,
         legitimate_weight=float(legitimate_weight),
         fraud_rate=fraud_count / transactions,
+        review_cost=float(review_cost),
     )
 
 
@@ -210,6 +248,23 @@ def paired_bootstrap_difference(
     )
     difference = getattr(challenger, metric)() - getattr(champion, metric)()
     return _percentile_interval(difference, confidence)
+
+
+# Columns of `_summed_columns`; from _EXCESS on, one for each bin of probability.
+_ERROR, _COST, _MOVED, _CAUGHT, _EXCESS = range(5)
+
+
+def _summed_columns(
+    scores: Floats, is_fraud: NDArray[np.bool_], is_alert: NDArray[np.bool_], moved: Floats, review_cost: float
+) -> Floats:
+    """What of each row has to be summed up for the figures that no ranking gives, [n, 4 + bins]."""
+    columns = np.zeros((scores.size, _EXCESS + BIN_COUNT))
+    columns[:, _ERROR] = (scores - is_fraud) ** 2
+    columns[:, _COST] = np.where(is_alert, review_cost, np.where(is_fraud, moved, 0.0))
+    columns[:, _MOVED] = moved
+    columns[:, _CAUGHT] = np.where(is_alert, moved, 0.0)
+    columns[np.arange(scores.size), _EXCESS + bin_of(scores)] = scores - is_fraud
+    return columns
 
 
 def _percentile_interval(figures: Floats, confidence: float) -> Interval:

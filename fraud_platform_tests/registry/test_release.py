@@ -25,7 +25,8 @@ NAN = math.nan
 
 def evaluation(**changes: float) -> Evaluation:
     values = {"average_precision": 0.8, "f1": 0.8, "precision": 0.9, "recall": 0.75, "roc_auc": 0.97, "brier": 0.001}
-    values["precision_at_k"] = 0.6
+    values |= {"precision_at_k": 0.6, "recall_at_1_percent_false_positives": 0.9, "expected_calibration_error": 0.0001}
+    values |= {"fraud_amount_share_alerted": 0.7, "cost_per_transaction": 0.03}
     intervals = {name: Interval(value, value - 0.05, value + 0.05) for name, value in {**values, **changes}.items()}
     return Evaluation(
         **intervals,
@@ -39,6 +40,7 @@ def evaluation(**changes: float) -> Evaluation:
         confidence=0.95,
         legitimate_weight=1.0,
         fraud_rate=0.001,
+        review_cost=5.0,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -11,11 +12,23 @@ from hypothesis import strategies as st
 from sklearn import metrics as peer
 
 from fraud_platform.errors import DataError
-from fraud_platform.metrics import average_precision, brier, f1, precision, precision_at_k, recall, roc_auc
+from fraud_platform.metrics import (
+    average_precision,
+    brier,
+    expected_cost,
+    f1,
+    fraud_amount_share,
+    precision,
+    precision_at_k,
+    recall,
+    recall_at_false_positive_rate,
+    roc_auc,
+)
 from fraud_platform.training.bootstrap import RankingGroups, sample_jointly
 from fraud_platform.training.evaluation import Evaluation, Interval, Metric, evaluate, paired_bootstrap_difference
+from fraud_platform.training.reliability import expected_calibration_error
 
-INTERVALS = ("average_precision", "roc_auc", "f1", "precision", "recall", "precision_at_k", "brier")
+INTERVALS = tuple(field.name for field in fields(Evaluation) if field.type is Interval)
 
 
 def scored_rows(row_count=4_000, fraud_share=0.02, seed=0, noise=1.0):
@@ -48,6 +61,16 @@ def test_every_figure_is_that_of_scikit_learn(legitimate_weight):
     assert evaluation.recall.value == pytest.approx(peer.recall_score(labels, alerts, **weighted))
     assert evaluation.brier.value == pytest.approx(peer.brier_score_loss(labels, scores, **weighted))
     assert evaluation.precision_at_k.value == pytest.approx(precision_at_k(labels, scores, 50, weights))
+    assert evaluation.recall_at_1_percent_false_positives.value == recall_at_false_positive_rate(
+        labels, scores, 0.01, weights
+    )
+    assert evaluation.expected_calibration_error.value == pytest.approx(
+        expected_calibration_error(labels, scores, weights)
+    )
+    assert evaluation.fraud_amount_share_alerted.value == pytest.approx(fraud_amount_share(labels, alerts, amounts))
+    assert evaluation.cost_per_transaction.value == pytest.approx(
+        expected_cost(labels, alerts, amounts, alert_cost=5.0, weights=weights)
+    )
     assert evaluation.fraud_rate == pytest.approx(np.average(labels, weights=weights))
     assert evaluation.legitimate_weight == legitimate_weight
     # Counts are of rows, whatever a row stands for.
@@ -69,7 +92,7 @@ def test_intervals_are_those_of_a_bootstrap_that_draws_real_rows(legitimate_weig
     drawn: dict[str, list[float]] = {name: [] for name in INTERVALS}
     for _ in range(600):
         rows = real_rows(labels, generator)
-        sample_labels, sample_scores, scale = labels[rows], scores[rows], weights[rows]
+        sample_labels, sample_scores, scale, moved = labels[rows], scores[rows], weights[rows], amounts[rows]
         alerts = sample_scores >= 0.4
         drawn["average_precision"].append(average_precision(sample_labels, sample_scores, scale))
         drawn["roc_auc"].append(roc_auc(sample_labels, sample_scores, scale))
@@ -78,6 +101,12 @@ def test_intervals_are_those_of_a_bootstrap_that_draws_real_rows(legitimate_weig
         drawn["recall"].append(recall(sample_labels, alerts, scale))
         drawn["precision_at_k"].append(precision_at_k(sample_labels, sample_scores, 50, scale))
         drawn["brier"].append(brier(sample_labels, sample_scores, scale))
+        drawn["recall_at_1_percent_false_positives"].append(
+            recall_at_false_positive_rate(sample_labels, sample_scores, 0.01, scale)
+        )
+        drawn["expected_calibration_error"].append(expected_calibration_error(sample_labels, sample_scores, scale))
+        drawn["fraud_amount_share_alerted"].append(fraud_amount_share(sample_labels, alerts, moved))
+        drawn["cost_per_transaction"].append(expected_cost(sample_labels, alerts, moved, alert_cost=5.0, weights=scale))
     for name in INTERVALS:
         interval = getattr(ours, name)
         low, high = np.quantile(drawn[name], [0.025, 0.975])
@@ -101,6 +130,9 @@ def test_grouped_rows_give_the_figures_of_the_rows(rows, threshold, k):
     assert counts.average_precision()[0] == pytest.approx(peer.average_precision_score(labels, scores))
     assert counts.roc_auc()[0] == pytest.approx(peer.roc_auc_score(labels, scores))
     assert counts.precision_at_k(k)[0] == pytest.approx(precision_at_k(labels, scores, k))
+    false_positive_rates, recalls, _ = peer.roc_curve(labels, scores, drop_intermediate=False)
+    for rate in (0.01, 0.3):
+        assert counts.recall_at_false_positive_rate(rate)[0] == recalls[false_positive_rates <= rate].max()
     assert counts.recall()[0] == pytest.approx(peer.recall_score(labels, alerts))
     assert counts.f1()[0] == pytest.approx(peer.f1_score(labels, alerts))
     if alerts.any():
@@ -160,6 +192,17 @@ def test_weighting_legitimate_rows_is_the_same_as_repeating_them():
 def test_a_weight_that_no_row_can_have_is_refused(weight):
     with pytest.raises(ValueError, match="legitimate_weight"):
         evaluate([0.1, 0.2], [0, 1], [1.0, 1.0], 0.5, seed=1, legitimate_weight=weight)
+
+
+def test_figures_an_earlier_version_did_not_measure_are_unknown():
+    scores, labels, amounts = scored_rows(500)
+    document = evaluate(scores, labels, amounts, 0.4, seed=1).as_dict()
+    later = {"recall_at_1_percent_false_positives", "expected_calibration_error", "fraud_amount_share_alerted"}
+    later |= {"cost_per_transaction", "legitimate_weight", "fraud_rate", "review_cost"}
+    earlier = Evaluation.from_dict({name: figure for name, figure in document.items() if name not in later})
+    assert math.isnan(earlier.expected_calibration_error.value)
+    assert earlier.f1.as_dict() == document["f1"]
+    assert (earlier.legitimate_weight, earlier.fraud_rate) == (1.0, labels.mean())
 
 
 def test_forty_two_thousand_rows_take_less_than_two_seconds():
