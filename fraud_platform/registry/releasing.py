@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fraud_platform.errors import ModelError
+from fraud_platform.registry.comparison import ChampionComparison
 from fraud_platform.registry.model_card import model_card
 from fraud_platform.registry.registry import CHAMPION, MODEL_NAME, ModelRegistry, ModelVersion
-from fraud_platform.registry.release import ChampionComparison, GateResult, ReleaseDecision, decide_release
+from fraud_platform.registry.release import GateResult, ReleaseDecision, decide_release
 from fraud_platform.training.evaluation import Evaluation
 
 if TYPE_CHECKING:
