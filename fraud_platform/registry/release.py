@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fraud_platform.registry.comparison import ChampionComparison
-from fraud_platform.training.evaluation import Evaluation
+from fraud_platform.training.evaluation import Evaluation, Interval
 from fraud_platform.training.slices import Slice
 
 Action = Literal["released", "rejected", "kept"]
@@ -162,7 +162,8 @@ def decide_release(
 
     Decision rule, first match: a failed gate rejects; without a champion it is released; a candidate that knows less
     than the champion (an earlier as-of day) leaves the champion; it is released where its F1 is `min_f1_improvement`
-    above the champion's, or where its average precision is above the champion's with confidence; where drift is the
+    above the champion's and above it with confidence, or where its average precision is above the champion's with
+    confidence, for a gain that may be chance is noise, however large; where drift is the
     cause, not being worse suffices: an F1 no lower, or an average precision that is with confidence less than
     `non_inferiority_margin` below; else the champion stays.
 
@@ -197,25 +198,32 @@ def _decide_against_champion(
     comparison: ChampionComparison, is_drift: bool, min_f1_improvement: float, non_inferiority_margin: float
 ) -> tuple[Action, tuple[str, ...]]:
     """The part of the decision rule that compares; see `decide_release`."""
-    difference = comparison.average_precision_difference
+    ranking_difference, f1_difference = comparison.average_precision_difference, comparison.f1_difference
     f1_gain = comparison.candidate_f1 - comparison.champion_f1
     champion = f"the champion (version {comparison.champion_version})"
-    f1 = f"F1 is {comparison.candidate_f1:.3f}, {champion} has {comparison.champion_f1:.3f} on the same rows"
-    ranking = (
-        f"average precision differs by {difference.value:+.3f} (interval {difference.low:+.3f} to "
-        f"{difference.high:+.3f}) from {champion}"
+    f1 = (
+        f"F1 is {comparison.candidate_f1:.3f}, {champion} has {comparison.champion_f1:.3f} on the same rows, "
+        f"a difference of {_signed(f1_gain, f1_difference)}"
     )
+    ranking = f"average precision differs by {_signed(ranking_difference.value, ranking_difference)} from {champion}"
     # F1 is a rounded ratio: a gain of exactly the limit must not fail in the sixteenth digit.
-    if f1_gain >= min_f1_improvement - 1e-9:
-        return "released", (f"{f1}: a gain of at least {min_f1_improvement:.3f}",)
-    if difference.low > 0:
+    is_large = f1_gain >= min_f1_improvement - 1e-9
+    if is_large and f1_difference.low > 0:
+        return "released", (f"{f1}: a gain of at least {min_f1_improvement:.3f}, above 0 with confidence",)
+    if ranking_difference.low > 0:
         return "released", (f"{ranking}: above 0 with confidence", f1)
     if is_drift and f1_gain >= 0:
         return "released", (f"{f1}: no worse, which suffices after drift", ranking)
-    if is_drift and difference.low > -non_inferiority_margin:
+    if is_drift and ranking_difference.low > -non_inferiority_margin:
         loss = f"with confidence less than {non_inferiority_margin:.3f} below, which suffices after drift"
         return "released", (f"{ranking}: {loss}", f1)
-    return "kept", (f"{f1}: no gain of {min_f1_improvement:.3f}", f"{ranking}: not above 0 with confidence")
+    short = "which may be chance" if is_large else f"no gain of {min_f1_improvement:.3f}"
+    return "kept", (f"{f1}: {short}", f"{ranking}: not above 0 with confidence")
+
+
+def _signed(difference: float, interval: Interval) -> str:
+    bounds = f"{interval.low:+.3f} to {interval.high:+.3f}" if math.isfinite(interval.low) else "unknown"
+    return f"{difference:+.3f} (interval {bounds})"
 
 
 def _at_least(name: str, value: float, limit: float) -> GateResult:

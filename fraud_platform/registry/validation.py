@@ -5,15 +5,15 @@ What follows from them is decided in `release`; how a figure is computed belongs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fraud_platform.registry.comparison import ChampionComparison
+from fraud_platform.registry.comparison import ChampionComparison, compare
 from fraud_platform.registry.release import AcceptanceGates, GateResult, TrainingFigures, judge_gates
 from fraud_platform.training.dataset import LabelledRows
-from fraud_platform.training.evaluation import REVIEW_COST, Evaluation, evaluate, paired_bootstrap_difference
+from fraud_platform.training.evaluation import REVIEW_COST, Evaluation, evaluate
 from fraud_platform.training.slices import Slice, hours_of, slice_decisions
 
 if TYPE_CHECKING:
@@ -113,23 +113,7 @@ def validate(
         legitimate_weight=legitimate_weight,
     )
     judged = judge_gates(evaluation, training_figures(bundle), gates, slices=slices)
-    comparison = None
-    if champion is not None:
-        version, champion_bundle = champion
-        champion_probabilities = champion_bundle.predict(test.features)
-        champion_evaluation = evaluate(
-            champion_probabilities, test.labels, test.amounts, champion_bundle.threshold.value, **counting
-        )
-        comparison = ChampionComparison(
-            champion_version=version.version,
-            champion_as_of=version.as_of,
-            candidate_as_of=date.fromisoformat(bundle.provenance["as_of"]),
-            champion_f1=champion_evaluation.f1.value,
-            candidate_f1=evaluation.f1.value,
-            average_precision_difference=paired_bootstrap_difference(
-                champion_probabilities, probabilities, test.labels, metric="average_precision", **counting
-            ),
-        )
+    comparison = compare(champion, bundle, test, **counting) if champion else None
     return Validation(evaluation, slices, judged, comparison, probabilities, test.labels)
 
 

@@ -59,6 +59,7 @@ def comparison(**changes: Any) -> ChampionComparison:
         champion_f1=0.80,
         candidate_f1=0.80,
         average_precision_difference=Interval(-0.01, -0.09, 0.03),
+        f1_difference=Interval(0.0, -0.04, 0.04),
     )
     return replace(base, **changes)
 
@@ -179,9 +180,12 @@ def test_a_failed_gate_rejects_whatever_the_comparison_says() -> None:
 @pytest.mark.parametrize(
     ("changes", "cause", "action"),
     [
-        # F1 gains exactly the limit.
-        ({"candidate_f1": 0.82}, "schedule", "released"),
-        ({"candidate_f1": 0.819}, "schedule", "kept"),
+        # F1 gains exactly the limit, with confidence.
+        ({"candidate_f1": 0.82, "f1_difference": Interval(0.02, 0.001, 0.04)}, "schedule", "released"),
+        ({"candidate_f1": 0.819, "f1_difference": Interval(0.019, 0.001, 0.04)}, "schedule", "kept"),
+        # It gains much, which may be chance, or nobody knows whether it is.
+        ({"candidate_f1": 0.9, "f1_difference": Interval(0.1, 0.0, 0.2)}, "schedule", "kept"),
+        ({"candidate_f1": 0.9, "f1_difference": Interval.unknown()}, "schedule", "kept"),
         # Average precision is better with confidence.
         ({"average_precision_difference": Interval(0.03, 0.001, 0.06)}, "schedule", "released"),
         ({"average_precision_difference": Interval(0.03, 0.0, 0.06)}, "schedule", "kept"),
@@ -203,6 +207,22 @@ def test_a_candidate_has_to_beat_the_champion(changes: dict[str, Any], cause: st
     decision = decide_release(passed(), comparison(**changes), cause)
     assert decision.action == action
     assert all(reason for reason in decision.reasons)
+
+
+def test_the_reason_says_whether_a_gain_may_be_chance() -> None:
+    lucky = comparison(candidate_f1=0.9, f1_difference=Interval(0.1, -0.01, 0.2))
+    assert decide_release(passed(), lucky, "schedule").reasons[0] == (
+        "F1 is 0.900, the champion (version 1) has 0.800 on the same rows, a difference of +0.100 "
+        "(interval -0.010 to +0.200): which may be chance"
+    )
+
+
+def test_a_comparison_of_an_earlier_version_is_read_and_its_gain_in_f1_is_not_believed() -> None:
+    document = comparison(candidate_f1=0.9).as_dict()
+    del document["f1_difference"]
+    decision = decide_release(passed(), ChampionComparison.from_dict(document), "schedule")
+    assert decision.action == "kept"
+    assert "(interval unknown)" in decision.reasons[0]
 
 
 def test_an_older_candidate_is_told_why_it_is_not_released() -> None:

@@ -18,6 +18,7 @@ from fraud_platform.registry.validation import (
     validation_document,
 )
 from fraud_platform.storage import canonical_json
+from fraud_platform.training.evaluation import Interval
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
 from fraud_platform_tests.registry.registration import march, register
 
@@ -109,10 +110,8 @@ def test_the_champion_is_measured_on_the_same_rows_at_its_own_threshold(bundle):
 
 def test_a_model_beside_itself_differs_by_nothing(bundle):
     version = register(MemoryRegistry(), "champion")
-    difference = validate(
-        bundle, judging_rows(), gates=LOW, champion=(version, bundle), seed=3
-    ).comparison.average_precision_difference
-    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+    comparison = validate(bundle, judging_rows(), gates=LOW, champion=(version, bundle), seed=3).comparison
+    assert comparison.average_precision_difference == comparison.f1_difference == Interval(0, 0, 0)
 
 
 def test_the_row_of_the_family_that_became_the_model_is_selected(bundle):
