@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fraud_platform.registry.release import GateResult
+from fraud_platform.registry.tables import FIGURES, slices_markdown
 from fraud_platform.training.evaluation import Evaluation, Interval
-
-_FIGURES = ("average_precision", "f1", "precision", "recall", "precision_at_k", "roc_auc", "brier")
+from fraud_platform.training.slices import Slice
 
 _ORIGINS = {
     "landed": "transactions landed by upstream systems",
@@ -35,8 +35,9 @@ def model_card(
     gates: Sequence[GateResult],
     threshold: Mapping[str, Any],
     origin: str,
+    slices: Sequence[Slice] = (),
 ) -> str:
-    """The card as Markdown, some 3,000 characters, fit for a description in MLflow.
+    """The card as Markdown, some 4,000 characters, fit for a description in MLflow.
 
     Args:
         name: what the model is called, such as "fraud_detector".
@@ -46,13 +47,13 @@ def model_card(
         gates: every gate's answer.
         threshold: the decision threshold as a document, `value` and `policy` among it.
         origin: where its training rows came from: landed, replayed or simulated.
+        slices: its decisions on the test split band by band; none where nobody looked.
     """
     facts = {
         key: entry
         for key, entry in sorted(provenance.items())
         if isinstance(entry, str | int | float) and not isinstance(entry, bool) and key != "origin"
     }
-    share = evaluation.fraud_count / evaluation.row_count if evaluation.row_count else math.nan
     return "\n".join(
         (
             f"# {name}: {_words(algorithm)}",
@@ -65,12 +66,13 @@ def model_card(
             "",
             "## What it reaches",
             "",
-            f"On the test split, which nothing was chosen on: {evaluation.row_count:,} transactions, "
-            f"{evaluation.fraud_count:,} frauds ({share:.3%}). Intervals hold {evaluation.confidence:.0%} of the time.",
+            f"On the test split, which nothing was chosen on: {evaluation.rows_in_words}. Intervals hold "
+            f"{evaluation.confidence:.0%} of the time. A missed fraud costs its amount, an alert "
+            f"{evaluation.review_cost:g}.",
             "",
             *_table(
                 ("figure", "value", "interval"),
-                [(_figure_name(figure, evaluation), *_interval(getattr(evaluation, figure))) for figure in _FIGURES],
+                [(_figure_name(figure, evaluation), *_interval(getattr(evaluation, figure))) for figure in FIGURES],
             ),
             "",
             f"A transaction is alerted from probability {float(threshold['value']):.4f} on "
@@ -88,6 +90,7 @@ def model_card(
                 ],
             ),
             "",
+            *(("### Slice by slice", "", slices_markdown(slices), "") if slices else ()),
             "## Limits",
             "",
             *(f"- {limit}" for limit in _LIMITS),

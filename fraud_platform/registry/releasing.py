@@ -14,6 +14,7 @@ from fraud_platform.registry.model_card import model_card
 from fraud_platform.registry.registry import CHAMPION, MODEL_NAME, ModelRegistry, ModelVersion
 from fraud_platform.registry.release import GateResult, ReleaseDecision, decide_release
 from fraud_platform.training.evaluation import Evaluation
+from fraud_platform.training.slices import Slice
 
 if TYPE_CHECKING:
     from fraud_platform.training.bundle import ModelBundle
@@ -116,6 +117,7 @@ def release_candidate(
         gates=gates,
         threshold=bundle.threshold.as_dict(),
         origin=bundle.provenance["origin"],
+        slices=[Slice.from_dict(each) for each in validation.get("slices", ())],
     )
     version = registry.register(
         bundle.to_bytes(),

@@ -8,8 +8,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fraud_platform.training.evaluation import Evaluation, Interval
+from fraud_platform.training.slices import Slice
 
-_SHOWN = ("average_precision", "f1", "precision", "recall", "precision_at_k", "roc_auc", "brier")
+# Average precision first: where frauds are rare, the area under the ROC curve hardly tells models apart.
+FIGURES = (
+    "average_precision",
+    "f1",
+    "precision",
+    "recall",
+    "precision_at_k",
+    "recall_at_1_percent_false_positives",
+    "fraud_amount_share_alerted",
+    "cost_per_transaction",
+    "expected_calibration_error",
+    "roc_auc",
+    "brier",
+)
 
 SMALL = 0.001
 
@@ -26,26 +40,41 @@ def candidates_markdown(candidates: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([header, "|---|--:|--:|--:|--:|---|", *rows])
 
 
-def evaluation_markdown(evaluation: Evaluation) -> str:
-    """One row per figure with its bounds, then the confusion counts."""
-    rows = [f"| {name.replace('_', ' ')} | {_interval(getattr(evaluation, name).as_dict())} |" for name in _SHOWN]
+def evaluation_markdown(evaluation: Evaluation, slices: Sequence[Slice] = ()) -> str:
+    """One row per figure with its bounds, the confusion counts, then one row per slice."""
+    rows = [f"| {name.replace('_', ' ')} | {_interval(getattr(evaluation, name))} |" for name in FIGURES]
     counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in evaluation.confusion.items())
     return "\n".join(
         [
-            f"{evaluation.row_count:,} transactions, {evaluation.fraud_count:,} frauds; intervals at "
-            f"{evaluation.confidence:.0%}.",
+            f"{evaluation.rows_in_words}; intervals at {evaluation.confidence:.0%}. "
+            f"A missed fraud costs its amount, an alert {evaluation.review_cost:g}.",
             "",
             "| figure | value |",
             "|---|---|",
             *rows,
             "",
             counts,
+            *(["", slices_markdown(slices)] if slices else []),
         ]
     )
 
 
-def _interval(document: Mapping[str, float | None]) -> str:
-    interval = Interval.from_dict(document)
+def slices_markdown(slices: Sequence[Slice]) -> str:
+    """One row per slice: counts of rows, then shares with their bounds, where there are frauds enough."""
+    header = "| slice | rows | frauds | alerts | caught | recall | precision | alert rate |"
+    rows = [
+        f"| {each.name} | {each.row_count:,} | {each.fraud_count:,} | {each.alert_count:,} | {each.caught_count:,} "
+        f"| {_share(each, each.recall)} | {_share(each, each.precision)} | {_interval(each.alert_rate)} |"
+        for each in slices
+    ]
+    return "\n".join([header, "|---|--:|--:|--:|--:|---|---|---|", *rows])
+
+
+def _share(of: Slice, share: Interval) -> str:
+    return _interval(share) if of.is_applicable else "not applicable"
+
+
+def _interval(interval: Interval) -> str:
     return f"{_number(interval.value)} ({_number(interval.low)} to {_number(interval.high)})"
 
 

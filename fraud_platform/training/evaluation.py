@@ -5,6 +5,7 @@ Acceptance limits and release decisions do not belong here; they read these figu
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -92,6 +93,13 @@ class Evaluation:
     fraud_rate: float
     review_cost: float
 
+    @property
+    def rows_in_words(self) -> str:
+        """What the figures were measured on, and the fraud rate they hold at."""
+        rows = f"{self.row_count:,} rows for " if self.legitimate_weight != 1 else ""
+        transactions = f"{rows}{self.fraud_count / self.fraud_rate:,.0f} transactions"
+        return f"{transactions}, {self.fraud_count:,} frauds, at a fraud rate of {self.fraud_rate:.3%}"
+
     def as_dict(self) -> dict[str, Any]:
         """The evaluation as a JSON document, None for figures that do not exist."""
         return {
@@ -160,29 +168,24 @@ def evaluate(
     (sampled,) = sample_jointly(
         (groups,), is_fraud, samples=bootstrap_samples, generator=generator, legitimate_weight=legitimate_weight
     )
-    frauds, legitimate = sampled_sums(
-        _summed_columns(scores, is_fraud, is_alert, moved, review_cost),
-        is_fraud,
-        samples=bootstrap_samples,
-        generator=generator,
-    )
+    columns = _summed_columns(scores, is_fraud, is_alert, moved, review_cost)
+    frauds, legitimate = sampled_sums(columns, is_fraud, samples=bootstrap_samples, generator=generator)
     fraud_count = int(is_fraud.sum())
     transactions = fraud_count + legitimate_weight * (is_fraud.size - fraud_count)
     means = (frauds + legitimate_weight * legitimate) / transactions
+    interval = partial(_percentile_interval, confidence=confidence)
     return Evaluation(
-        average_precision=_percentile_interval(sampled.average_precision(), confidence),
-        roc_auc=_percentile_interval(sampled.roc_auc(), confidence),
-        f1=_percentile_interval(sampled.f1(), confidence),
-        precision=_percentile_interval(sampled.precision(), confidence),
-        recall=_percentile_interval(sampled.recall(), confidence),
-        precision_at_k=_percentile_interval(sampled.precision_at_k(k), confidence),
-        brier=_percentile_interval(means[:, _ERROR], confidence),
-        recall_at_1_percent_false_positives=_percentile_interval(
-            sampled.recall_at_false_positive_rate(0.01), confidence
-        ),
-        expected_calibration_error=_percentile_interval(np.abs(means[:, _EXCESS:]).sum(axis=1), confidence),
-        fraud_amount_share_alerted=_percentile_interval(ratio(frauds[:, _CAUGHT], frauds[:, _MOVED]), confidence),
-        cost_per_transaction=_percentile_interval(means[:, _COST], confidence),
+        average_precision=interval(sampled.average_precision()),
+        roc_auc=interval(sampled.roc_auc()),
+        f1=interval(sampled.f1()),
+        precision=interval(sampled.precision()),
+        recall=interval(sampled.recall()),
+        precision_at_k=interval(sampled.precision_at_k(k)),
+        brier=interval(means[:, _ERROR]),
+        recall_at_1_percent_false_positives=interval(sampled.recall_at_false_positive_rate(0.01)),
+        expected_calibration_error=interval(np.abs(means[:, _EXCESS:]).sum(axis=1)),
+        fraud_amount_share_alerted=interval(ratio(frauds[:, _CAUGHT], frauds[:, _MOVED])),
+        cost_per_transaction=interval(means[:, _COST]),
         confusion={name: int(count) for name, count in vars(confusion_counts(is_fraud, is_alert)).items()},
         row_count=int(scores.size),
         fraud_count=fraud_count,

@@ -6,7 +6,7 @@ A model can be good on the whole and blind in a part. Whether a part fails is ju
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import NormalDist
 from typing import Any
 
@@ -56,6 +56,14 @@ class Slice:
     precision: Interval
     recall: Interval
     alert_rate: Interval
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Slice":
+        """The slice that `as_dict` wrote."""
+        known = {field.name: document[field.name] for field in fields(cls)}
+        for name in ("precision", "recall", "alert_rate"):
+            known[name] = Interval.from_dict(known[name])
+        return cls(**{**known, "high": math.inf if known["high"] is None else known["high"]})
 
     @property
     def name(self) -> str:
@@ -135,6 +143,28 @@ def wilson_interval(hits: float, trials: float, confidence: float = 0.95) -> Int
     return Interval(share, max(middle - reach, 0.0), min(middle + reach, 1.0))
 
 
+def weighted_share(
+    hits: float, transactions: float, frauds: float, legitimate_weight: float, confidence: float = 0.95
+) -> Interval:
+    """A share of transactions with the interval of the rows that stand for them.
+
+    Rows of unlike weight know as much as (sum w)^2 / sum w^2 rows alike, Kish's effective number.
+
+    Args:
+        hits: transactions that count, of either class.
+        transactions: of either class.
+        frauds: frauds among `transactions`, one row each.
+        legitimate_weight: how many transactions each of the other rows stands for, > 0.
+        confidence: in (0, 1), two-sided.
+
+    Source: Kish (1965), "Survey sampling", section 11.7.
+    """
+    if transactions == 0:
+        return Interval.unknown()
+    rows = transactions**2 / (frauds + legitimate_weight * (transactions - frauds))
+    return wilson_interval(hits / transactions * rows, rows, confidence)
+
+
 def _slice(
     quantity: str,
     band: tuple[float, float],
@@ -150,10 +180,8 @@ def _slice(
     if frauds >= MINIMUM_FRAUDS:
         recall = wilson_interval(caught, frauds, confidence)
         precision = _of_transactions(wilson_interval(caught, caught + false_alerts, confidence), legitimate_weight)
-    # Rows of unlike weight know as much as this many alike (Kish's effective number); that of all rows at weight 1.
     transactions = frauds + legitimate_weight * legitimate
-    effective = float(np.nan_to_num(ratio(transactions**2, frauds + legitimate_weight**2 * legitimate)))
-    alerted = float(np.nan_to_num(ratio(caught + legitimate_weight * false_alerts, transactions)))
+    alerts = caught + legitimate_weight * false_alerts
     return Slice(
         quantity=quantity,
         low=float(band[0]),
@@ -164,7 +192,7 @@ def _slice(
         caught_count=int(caught),
         precision=precision,
         recall=recall,
-        alert_rate=wilson_interval(alerted * effective, effective, confidence),
+        alert_rate=weighted_share(alerts, transactions, frauds, legitimate_weight, confidence),
     )
 
 

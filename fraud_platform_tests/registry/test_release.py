@@ -249,10 +249,17 @@ def test_a_model_card_tells_figures_gates_threshold_and_limits() -> None:
     assert "| average precision | 0.800 | 0.750 to 0.850 |" in text
     assert "| ROC AUC | not defined | not defined to not defined |" in text
     assert "| recall | 0.750 | 0.700 | pass |" in text
-    assert "40,000 transactions, 40 frauds (0.100%)" in text
+    assert "40,000 transactions, 40 frauds, at a fraud rate of 0.100%" in text
     assert "from probability 0.4200 on (max f1 with precision floor" in text
     assert "## Limits" in text
     # MLflow's description ends at 5,000 characters.
+    assert len(text) < 5000
+
+
+def test_a_model_card_tells_the_slices_and_still_fits() -> None:
+    text = card(slices=nights(caught=3, frauds=8))
+    assert "| hour 0 to 6 | 8 | 8 | 3 | 3 | 0.375 (0.137 to 0.694) |" in text
+    assert "Slice by slice" not in card()
     assert len(text) < 5000
 
 

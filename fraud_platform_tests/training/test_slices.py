@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from fraud_platform.features.engineering import derived_features
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.storage import canonical_json
-from fraud_platform.training.slices import hours_of, slice_decisions, wilson_interval
+from fraud_platform.training.slices import Slice, hours_of, slice_decisions, wilson_interval
 
 
 @given(st.integers(1, 400), st.floats(0, 1), st.sampled_from([0.5, 0.95, 0.99]))
@@ -120,8 +120,13 @@ def test_the_hour_comes_back_from_the_circle():
     assert hours[3] == 6.0
 
 
-def test_a_slice_is_json():
-    document = json.loads(canonical_json([each.as_dict() for each in slice_decisions(*rows())]))
+def test_a_slice_survives_json():
+    slices = slice_decisions(*rows())
+    document = json.loads(canonical_json([each.as_dict() for each in slices]))
     assert document[4]["high"] is None
     assert document[4]["name"] == "amount 1000 and more"
     assert document[4]["recall"] == {"value": None, "low": None, "high": None}
+    restored = [Slice.from_dict(each) for each in document]
+    assert restored[0] == slices[0]
+    assert restored[4].high == math.inf
+    assert [each.as_dict() for each in restored] == [each.as_dict() for each in slices]
