@@ -112,7 +112,13 @@ def plot_reliability(probabilities: ArrayLike, labels: ArrayLike, evaluation: Ev
     reach = [values - [share.low for share in shares], [share.high for share in shares] - values]
     axes.errorbar(means, values, yerr=np.maximum(reach, 0), color=GREY, fmt="none", elinewidth=1.4, capsize=3)
     axes.plot(means, values, color=BLUE, linewidth=1.2, alpha=0.5)
-    dots = {"markersize": 7, "markeredgecolor": "white", "markeredgewidth": 1.2, "zorder": 4, "clip_on": False}
+    dots: dict[str, Any] = {
+        "markersize": 7,
+        "markeredgecolor": "white",
+        "markeredgewidth": 1.2,
+        "zorder": 4,
+        "clip_on": False,
+    }
     axes.plot(means, values, "o", color=BLUE, **dots)
     axes.tick_params(labelbottom=False)
     sizes = figure.add_axes((LEFT, BOTTOM, WIDTH, 0.165))
