@@ -127,8 +127,8 @@ def test_every_figure_of_an_evaluation_becomes_a_metric() -> None:
     assert metrics["test_true_positives"] == 30
     assert metrics["test_threshold"] == 0.42
     assert metrics["test_fraud_count"] == 40
-    # Seven intervals of three figures each, four counts of the confusion, six plain figures.
-    assert len(metrics) == 7 * 3 + 4 + 6
+    # Eleven intervals of three figures each, four counts of the confusion, nine plain figures.
+    assert len(metrics) == 11 * 3 + 4 + 9
 
 
 def test_an_experiment_is_prepared_once(tracking_url: str) -> None:
