@@ -76,7 +76,7 @@ def model_card(
             ),
             "",
             f"A transaction is alerted from probability {float(threshold['value']):.4f} on "
-            f"({_words(str(threshold.get('policy', 'given')))}, chosen on the validation split). "
+            f"({_words(str(threshold.get('policy', 'given')))}, chosen on rows the models had not seen). "
             + ", ".join(f"{_words(key)} {count:,}" for key, count in evaluation.confusion.items())
             + ".",
             "",

@@ -113,7 +113,7 @@ class TrainingFigures:
 
     Attributes:
         train_average_precision: on the rows the model was fitted on, in [0, 1].
-        validation_average_precision: on the validation split, in [0, 1].
+        validation_average_precision: on validation rows, of models not fitted on them, in [0, 1].
         cv_average_precision: in the inner folds of the search, in [0, 1].
         baseline_average_precision: of a plain logistic regression in the same folds, in [0, 1].
         single_feature: name of the feature that tells most by itself, and its average precision.

@@ -5,10 +5,13 @@ Computing figures does not belong here.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fraud_platform.training.evaluation import Evaluation, Interval
 from fraud_platform.training.slices import Slice
+
+if TYPE_CHECKING:
+    from fraud_platform.training.bundle import ModelBundle
 
 # Average precision first: where frauds are rare, the area under the ROC curve hardly tells models apart.
 FIGURES = (
@@ -38,6 +41,18 @@ def candidates_markdown(candidates: Sequence[Mapping[str, Any]]) -> str:
         for row in candidates
     ]
     return "\n".join([header, "|---|--:|--:|--:|--:|---|", *rows])
+
+
+def thresholds_markdown(bundle: "ModelBundle") -> str:
+    """One row per threshold policy, the one in force first, with what it gave on rows the models had not seen."""
+    shown = ("precision", "recall", "f1", "alert_share", "fraud_amount_share", "cost_per_transaction")
+    rows = [
+        f"| {threshold.policy.replace('_', ' ')} | {_number(threshold.value)} "
+        f"| {' | '.join(_number(threshold.expected.get(name)) for name in shown)} |"
+        for threshold in (bundle.threshold, *bundle.alternatives)
+    ]
+    header = f"| policy | threshold | {' | '.join(name.replace('_', ' ') for name in shown)} |"
+    return "\n".join([header, f"|---|{'--:|' * (len(shown) + 1)}", *rows])
 
 
 def evaluation_markdown(evaluation: Evaluation, slices: Sequence[Slice] = ()) -> str:

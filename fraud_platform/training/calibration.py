@@ -193,6 +193,8 @@ def _fit_isotonic(scores: Floats, is_fraud: NDArray[np.bool_], weights: Floats) 
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, is_fraud, weights)
     probabilities, first = np.unique(fitted.X_thresholds_, return_index=True)
     values = np.maximum.accumulate(fitted.y_thresholds_[first])
+    if values[-1] <= values[0]:
+        return Calibration()
     return Calibration("isotonic", corners=tuple(zip(probabilities.tolist(), values.tolist(), strict=True)))
 
 

@@ -14,7 +14,7 @@ ROW = {
     "cv_average_precision": 0.81234,
     "train_average_precision": 0.9,
     "validation_average_precision": 0.8,
-    "validation_f1": None,
+    "out_of_fold_average_precision": None,
     "params": {"num_leaves": 31, "learning_rate": 0.0512345, "class_weight": None},
 }
 
@@ -29,9 +29,9 @@ def test_one_row_per_candidate():
     assert cells(rows[0]) == [
         "lightgbm",
         "0.812",
-        "0.900",
-        "0.800",
         "n/a",
+        "0.800",
+        "0.900",
         "class_weight=None, learning_rate=0.05123, num_leaves=31",
     ]
     assert cells(rows[1])[0] == "xgboost"

@@ -53,7 +53,10 @@ def train_small(names: tuple[str, ...] = tuple(CANDIDATES), seed: int = 42, **ch
 
 @pytest.fixture(scope="module")
 def result() -> TrainingResult:
-    return train_small()
+    with pytest.MonkeyPatch.context() as patched:
+        # With ten trees some families fall behind; here all are to be seen to the end.
+        patched.setattr(contest, "FINAL_MARGIN", 1.0)
+        return train_small()
 
 
 def development() -> LabelledRows:
@@ -129,8 +132,8 @@ def test_an_ensemble_that_gains_enough_wins_and_answers_as_its_members(monkeypat
 
 
 def test_logistic_regression_is_measured_even_where_it_does_not_compete() -> None:
-    result = train_small(("xgboost",))
-    assert [each.name for each in result.contenders] == ["xgboost", "ensemble"]
+    result = train_small(("random_forest",))
+    assert [each.name for each in result.contenders] == ["random_forest"]
     assert 0 < result.bundle.provenance["baseline_average_precision"] < 1
 
 

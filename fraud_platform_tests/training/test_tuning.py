@@ -111,5 +111,5 @@ def test_fewer_legitimate_rows_are_weighted_back(monkeypatch: pytest.MonkeyPatch
 
 
 def test_fewer_frauds_than_folds_are_refused() -> None:
-    with pytest.raises(DataError, match="2 frauds to train on, 3 are needed"):
+    with pytest.raises(DataError, match="2 distinct frauds to train on, 3 are needed"):
         search(LOGISTIC, make_rows(200, 2), budget=SearchBudget(trials=1), seed=1)
