@@ -74,7 +74,7 @@ def drift_report(
         "daily_predictions": Input(
             columns=("transaction_id", "fraud_probability", "prediction", "threshold", "model_version")
         ),
-        "confirmed_labels": Input(days_ahead=LABEL_HORIZON_DAYS),
+        "confirmed_labels": Input(days_ahead=LABEL_HORIZON_DAYS, columns=("transaction_id", "Class")),
     },
     group_name=GROUP,
     kinds={"json"},
