@@ -14,7 +14,10 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
+from fraud_platform.cli_governance import audit_app, erase, trail_of
 from fraud_platform.errors import PlatformError
+from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
+from fraud_platform.governance.redaction import redact_all_logs
 from fraud_platform.settings import load_settings, remember
 from fraud_platform.storage import is_storage_failure, open_location
 from fraud_platform.terminal import (
@@ -42,6 +45,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(audit_app, name="audit")
+app.command()(erase)
+
 DayCount = Annotated[int, typer.Option(min=1, max=3650, help="How many days.")]
 RowsPerDay = Annotated[
     int | None, typer.Option(min=100, help="Transactions a day; default: all of the file, or 20000.")
@@ -55,11 +61,17 @@ DriftFrom = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of every random choice.")]
 
 SIMULATED_ROWS_PER_DAY = 20_000
+USAGE_ERROR = 2
 
 
 def main() -> None:
     """Runs the command line; an error is one line, and a traceback only with `--debug`."""
+    redact_all_logs()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if any(map(holds_card_number, arguments)):
+        # Files, messages and records would be named after it.
+        print_error("an argument holds a card number, which must be written nowhere; nothing was done")
+        raise SystemExit(USAGE_ERROR)
     try:
         app(args=arguments, prog_name="fraud-platform")
     except PlatformError as error:
@@ -74,7 +86,7 @@ def main() -> None:
 
 def _give_up(message: str) -> NoReturn:
     if "--debug" in sys.argv:
-        traceback.print_exc()
+        err.print(mask_card_numbers(traceback.format_exc()), markup=False, highlight=False, soft_wrap=True, end="")
     print_error(message)
     raise SystemExit(1) from None
 
@@ -186,6 +198,9 @@ def score(
     registry = _registry()
     version = registry.find(model)
     scored = score_file(file, registry.load(version), version.version)
+    what = {"file": source.name, "output": output, "transactions": len(scored.decisions)}
+    # First the entry: an export that is not recorded must not exist.
+    trail_of(load_settings()).record("export", subject=f"model/{version.semver}", reason="score", details=what)
     scored.write(output)
     alerts = int(scored.decisions["prediction"].sum())
     out.print(f"{len(scored.decisions):,} transactions scored by {version.semver}, {alerts:,} alerts: {output}")

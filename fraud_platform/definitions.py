@@ -14,6 +14,10 @@ from fraud_platform.defs.sensors import (
     retrain_on_performance_sensor,
     run_failure_sensor,
 )
+from fraud_platform.governance.redaction import redact_all_logs
+
+# Before anything of this code location can write a log.
+redact_all_logs()
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([ingestion, features, training, scoring, monitoring]),

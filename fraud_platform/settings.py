@@ -3,7 +3,9 @@
 What a room needs of these reaches it as an argument: no room reads settings by itself.
 """
 
+import getpass
 import os
+import platform
 import re
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -90,6 +92,10 @@ class Settings(BaseSettings):
     performance_f1_limit: float = Field(0.72, ge=0, le=1, description="realised F1 below which retraining is asked for")
     performance_window_days: int = Field(14, ge=1, description="days over which realised performance is measured")
 
+    actor: str = Field("", description="who acts, for the audit trail; default the login name and the machine")
+    audit: str = Field("", description="audit trail, folder or s3:// prefix; default $FRAUD_STORAGE/audit")
+    audit_key_file: str = Field("", description="file with the key that signs the audit trail; default unsigned")
+
     mlflow_tracking_uri: str = Field(
         "",
         validation_alias="MLFLOW_TRACKING_URI",
@@ -122,6 +128,16 @@ class Settings(BaseSettings):
         return self.storage or str(self.home / "storage")
 
     @cached_property
+    def audit_url(self) -> str:
+        """Where the audit trail lives."""
+        return self.audit or f"{self.storage_url.rstrip('/')}/audit"
+
+    @cached_property
+    def actor_name(self) -> str:
+        """Who acts: the chosen name, else login and machine."""
+        return self.actor or f"{_login()}@{platform.node()}"
+
+    @cached_property
     def tracking_url(self) -> str:
         """Where MLflow keeps runs and registered models."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
@@ -132,20 +148,38 @@ class Settings(BaseSettings):
         return None if self.mlflow_tracking_uri else str(self.home / "mlflow-artifacts")
 
 
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return f"user {os.getuid()}"
+
+
 def load_settings() -> Settings:
     """The effective settings.
 
     Raises:
         PlatformError: a variable holds something that is not allowed; the message names it, its value and the rule.
     """
+    from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
+
     try:
-        return Settings()
+        settings = Settings()
     except SettingsError as error:
         raise PlatformError(_unreadable_json(error)) from None
     except ValidationError as error:
         problem = error.errors()[0]
         name = _variable_name(str(problem["loc"][0]))
-        raise PlatformError(f"{name}={problem['input']!r}: {problem['msg']}; set it right or unset it") from None
+        shown = mask_card_numbers(f"{name}={problem['input']!r}: {problem['msg']}")
+        raise PlatformError(f"{shown}; set it right or unset it") from None
+    for field in type(settings).model_fields:
+        # Folders, logs and records are named after settings.
+        if holds_card_number(str(getattr(settings, field))):
+            raise PlatformError(
+                f"{_variable_name(field)} holds a card number, which must be written nowhere; change it"
+            )
+    return settings
 
 
 def setting_sources() -> dict[str, str]:

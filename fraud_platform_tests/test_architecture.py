@@ -26,10 +26,12 @@ ROOMS = (
     "definitions",
     "terminal",
     "cli_days",
+    "cli_governance",
     "cli",
 )
-# `settings` writes its file through `storage`, which has no room of its own above it.
-ALLOWED_UPWARD = {("settings", "storage")}
+# `settings` writes its file through `storage`, which has no room of its own above it, and lets `governance` look for
+# card numbers, which needs nothing of the house.
+ALLOWED_UPWARD = {("settings", "storage"), ("settings", "governance")}
 
 MAY_IMPORT = {
     "dagster": ("defs/", "definitions.py"),

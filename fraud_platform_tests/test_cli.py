@@ -5,8 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,58 +14,12 @@ from fraud_platform import cli
 from fraud_platform.ingestion.landing import LandingZone
 from fraud_platform.scoring.schema import SCORE_FILE_COLUMNS
 from fraud_platform.settings import load_settings
+from fraud_platform_tests.answers import Answer, assert_one_line_of
 from fraud_platform_tests.bad_files import BAD_FILES, CARD, bad_rows, good_rows
-from fraud_platform_tests.platform_home import FIRST, SMALL
+from fraud_platform_tests.platform_home import FIRST
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in cli.app.registered_commands)
 RUN = [sys.executable, "-m", "fraud_platform.cli"]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left on the terminal."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
-    """A home of its own, empty."""
-    # The demo sets its seed, MLflow its server; both are undone.
-    untold = {"MLFLOW_TRACKING_URI": "", "FRAUD_SEED": ""}
-    for name, text in {"FRAUD_HOME": str(tmp_path / "home"), **untold, **SMALL}.items():
-        monkeypatch.setenv(name, text)
-    monkeypatch.delenv("FRAUD_START_DATE")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def type_in(monkeypatch, capsys) -> Callable[..., Answer]:
-    """Runs a command as the entry point does, in this process: half a second instead of three."""
-
-    def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["fraud-platform", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        shown = capsys.readouterr()
-        return Answer(code, shown.out, shown.err)
-
-    return run
-
-
-def assert_one_line_of(answer: Answer, *words: str) -> None:
-    assert answer.code == 1, answer
-    assert len(answer.err.splitlines()) == 1, answer.err
-    assert answer.err.startswith("error: ")
-    assert "Traceback" not in answer.err
-    for word in words:
-        assert word in answer.err
 
 
 def test_these_are_the_commands():

@@ -17,6 +17,7 @@ from fraud_platform.defs.memory import give_back_memory, keep_memory_low
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
 from fraud_platform.errors import DataError, PlatformError, RegistryUnavailableError
+from fraud_platform.governance.redaction import without_card_numbers
 from fraud_platform.storage import is_storage_failure
 
 OWNERS = ["team:fraud-platform"]
@@ -47,9 +48,13 @@ def retried_only_where_time_helps(day: date) -> Iterator[None]:
         yield
     except dg.Failure:
         raise
-    except Exception as error:
-        if may_pass(error):
-            raise
+    except Exception as raised:
+        # The event log is kept for ever, and the causes of an error go there with it.
+        error = without_card_numbers(raised)
+        if may_pass(raised):
+            if error is raised:
+                raise
+            raise error from None
         what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
         raise dg.Failure(description=f"{day}: {what}", allow_retries=False) from error
 

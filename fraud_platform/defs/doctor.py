@@ -7,10 +7,12 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fraud_platform.errors import PlatformError
+from fraud_platform.governance.audit import open_trail
 from fraud_platform.settings import Settings, setting_sources
-from fraud_platform.storage import open_location, write_atomically
+from fraud_platform.storage import create_exclusively, open_location, write_atomically
 
 # Up to the last @: whoever forgot to escape a password must not see it printed.
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
@@ -52,6 +54,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield _examined(
         "registry", lambda: _reach_registry(settings), "start the MLflow server or correct MLFLOW_TRACKING_URI"
     )
+    yield _examined("audit trail", lambda: _reach_audit_trail(settings), "set FRAUD_AUDIT to a place you own")
     yield _examined("Dagster instance", _reach_instance, "make FRAUD_HOME writable, or correct DAGSTER_HOME")
 
 
@@ -86,6 +89,24 @@ def _reach_registry(settings: Settings) -> str:
     versions = registry.versions()
     champion = next((version.semver for version in versions if "champion" in version.aliases), "none")
     return f"{masked(settings.tracking_url)} can be written: {len(versions)} models, champion: {champion}"
+
+
+def _reach_audit_trail(settings: Settings) -> str:
+    probe = open_location(settings.audit_url) / f".doctor-{uuid.uuid4().hex}"
+    create_exclusively(probe, b"written by fraud-platform doctor")
+    try:
+        create_exclusively(probe, b"written again")
+    except FileExistsError:
+        head = open_trail(
+            settings.audit_url,
+            actor=settings.actor_name,
+            clock=lambda: datetime.now(UTC),
+            key_file=settings.audit_key_file,
+        ).head()
+        return f"{settings.audit_url} can be written: {head.seq if head else 0} entries"
+    finally:
+        probe.unlink()
+    raise PlatformError(f"{settings.audit_url} ignores If-None-Match, so two writers could take the same place")
 
 
 def _reach_instance() -> str:

@@ -5,7 +5,7 @@ The graph is the same everywhere; only what these resources point at differs.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from fraud_platform.defs.previews import accepted_previews
+from fraud_platform.governance.audit import AuditTrail, open_trail
+from fraud_platform.governance.tombstones import Tombstones, key_of, read_tombstones, transaction_subject
 from fraud_platform.registry.registry import CHAMPION
 from fraud_platform.settings import Settings, load_settings
 from fraud_platform.storage import DayStore
@@ -51,6 +53,25 @@ class Platform(dg.ConfigurableResource):
         return DayStore.at(self.storage_url)
 
     @cached_property
+    def audit(self) -> AuditTrail:
+        """Where is written down what was done, by whom and why."""
+        # Beside the assets of this very resource, unless the settings name another place.
+        return open_trail(
+            self.settings.audit or f"{self.storage_url.rstrip('/')}/audit",
+            actor=self.settings.actor_name,
+            clock=lambda: datetime.now(UTC),
+            key_file=self.settings.audit_key_file,
+        )
+
+    def tombstones(self) -> Tombstones:
+        """The transactions that have been erased until now."""
+        return read_tombstones(self.storage_url)
+
+    def subject_of(self, transaction_id: str) -> str:
+        """How the audit trail names a transaction, which it must never name by its identifier."""
+        return transaction_subject(transaction_id, key_of(self.storage_url))
+
+    @cached_property
     def registry(self) -> "ModelRegistry":
         """Where released models are kept."""
         from fraud_platform.registry.mlflow_registry import MlflowRegistry
@@ -71,6 +92,7 @@ class Platform(dg.ConfigurableResource):
         known = self.store.read_json("test_readings", day) if self.store.exists("test_readings", day, "json") else []
         readings = [*known, reading]
         self.store.write_json("test_readings", day, readings)
+        self.audit.record("test_reading", subject=f"splits/{day}", reason="validation of a candidate", details=reading)
         return readings
 
     def time_of_decision(self, day: date, facts: Mapping[str, str]) -> datetime | None:

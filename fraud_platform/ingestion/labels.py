@@ -7,9 +7,11 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from upath import UPath
 
 from fraud_platform.errors import DataError
+from fraud_platform.governance.tombstones import NOTHING_ERASED, Tombstones
 from fraud_platform.ingestion.landing import LandingZone
 from fraud_platform.ingestion.quarantine import judge_rows
 from fraud_platform.ingestion.reading import describe_rows, read_landed_table
@@ -23,10 +25,16 @@ from fraud_platform.ingestion.schema import (
 )
 
 
-def labels_of_day(landing: LandingZone, raw_transactions: pd.DataFrame | None, day: date) -> pd.DataFrame:
+def labels_of_day(
+    landing: LandingZone,
+    raw_transactions: pd.DataFrame | None,
+    day: date,
+    tombstones: Tombstones = NOTHING_ERASED,
+) -> pd.DataFrame:
     """The labels that arrived on `day` (`confirmed_labels_schema`), by identifier; empty if there are none.
 
-    A label file overrules the transaction file. `raw_transactions` are the day's; None if none landed.
+    A label file overrules the transaction file. `raw_transactions` are the day's; None if none landed. Labels of
+    transactions that have a tombstone are left out.
 
     Raises:
         DataError: a label file breaks the contract, or two of its rows disagree; a label decides about a person, so
@@ -35,6 +43,9 @@ def labels_of_day(landing: LandingZone, raw_transactions: pd.DataFrame | None, d
     """
     from_files = pd.concat([_no_labels(LABEL_FILE), *map(_read_labels, landing.label_files(day))], ignore_index=True)
     from_files = from_files.drop_duplicates(ignore_index=True)
+    if tombstones:
+        pseudonyms = tombstones.pseudonyms_of(pa.array(from_files[ID_COLUMN], pa.string()))
+        from_files = from_files[pd.isna(pseudonyms)]
     disagreeing = from_files.loc[from_files[ID_COLUMN].duplicated(), ID_COLUMN]
     if len(disagreeing):
         raise DataError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from fraud_platform.governance.pan_guard import mask_card_numbers
 from fraud_platform.registry.mlflow_connection import EXPERIMENT, MlflowConnection
 from fraud_platform.registry.provenance import CodeProvenance
 from fraud_platform.storage import canonical_json
@@ -111,7 +112,7 @@ class MlflowTracker:
         """Writes parameters; MLflow refuses another value for one that is there."""
         from mlflow.entities import Param
 
-        entries = [Param(name, str(setting)) for name, setting in params.items()]
+        entries = [Param(name, mask_card_numbers(str(setting))) for name, setting in params.items()]
         with self._connection.reach("log parameters") as client:
             for start in range(0, len(entries), _ENTRIES_PER_BATCH):
                 client.log_batch(self.run_id, params=entries[start : start + _ENTRIES_PER_BATCH], synchronous=True)
@@ -124,7 +125,7 @@ class MlflowTracker:
         """Writes tags, over what they were."""
         from mlflow.entities import RunTag
 
-        entries = [RunTag(name, text) for name, text in tags.items()]
+        entries = [RunTag(name, mask_card_numbers(text)) for name, text in tags.items()]
         with self._connection.reach("log tags") as client:
             for start in range(0, len(entries), _ENTRIES_PER_BATCH):
                 client.log_batch(self.run_id, tags=entries[start : start + _ENTRIES_PER_BATCH], synchronous=True)

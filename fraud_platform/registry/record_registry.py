@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Champion, challenger and the two before them: what a day's scoring and a comparison need at once.
 _REMEMBERED_BUNDLES = 4
+# Tells notes from the tags that the registry's own rules read.
+_NOTE_PREFIX = "note."
 
 
 class RecordRegistry:
@@ -192,6 +194,16 @@ class RecordRegistry:
         record = self._demotable(self._snapshot(), version)
         self._write(record, "rejection_reason", reason)
         return self.set_stage(record.version, "Archived", reason=reason)
+
+    def annotate(self, version: ModelVersion | str, name: str, text: str) -> None:
+        """See `ModelRegistry.annotate`."""
+        wanted = version if isinstance(version, ModelVersion) else self.find(version)
+        self._store.set_tag(wanted.version, f"{_NOTE_PREFIX}{name}", text)
+
+    def annotations(self, name: str) -> dict[str, str]:
+        """See `ModelRegistry.annotations`."""
+        tag = f"{_NOTE_PREFIX}{name}"
+        return {record.version: record.tags[tag] for record in self._store.records() if tag in record.tags}
 
     def _snapshot(self) -> Snapshot:
         return Snapshot.of(self._store)

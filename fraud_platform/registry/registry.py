@@ -146,6 +146,14 @@ class ModelRegistry(Protocol):
         """
         ...
 
+    def annotate(self, version: ModelVersion | str, name: str, text: str) -> None:
+        """Notes something about the version that no rule of the registry reads, such as an audit trail's head."""
+        ...
+
+    def annotations(self, name: str) -> dict[str, str]:
+        """What was noted under `name`, by version number."""
+        ...
+
     def mark_rejected(self, version: ModelVersion | str, reason: str) -> ModelVersion:
         """The version, Archived, with why it must not become champion.
 

@@ -38,6 +38,7 @@ def test_a_fresh_home_is_well_and_stays_tidy(found, tmp_path):
         ("storage", True),
         ("landing zone", True),
         ("registry", True),
+        ("audit trail", True),
         ("Dagster instance", True),
     ]
     assert by_subject["landing zone"].detail.endswith("0 days landed")
@@ -50,6 +51,7 @@ def test_a_fresh_home_is_well_and_stays_tidy(found, tmp_path):
     [
         ("storage", "FRAUD_STORAGE", "set FRAUD_STORAGE to a place you own"),
         ("landing zone", "FRAUD_LANDING", "set FRAUD_LANDING to a place you own"),
+        ("audit trail", "FRAUD_AUDIT", "set FRAUD_AUDIT to a place you own"),
     ],
 )
 def test_a_place_that_cannot_be_written_says_what_to_do(found, tmp_path, subject, variable, remedy):
@@ -79,6 +81,18 @@ def test_a_registry_that_is_down_is_found_within_seconds_and_its_password_masked
     assert finding.remedy == "start the MLflow server or correct MLFLOW_TRACKING_URI"
     assert "refused" in finding.detail
     assert "s3cr3t" not in finding.detail
+
+
+def test_a_server_on_which_two_writers_could_take_one_place_is_found(found, s3_url, monkeypatch):
+    from fraud_platform.defs import doctor
+
+    finding = found("audit trail", FRAUD_AUDIT=f"{s3_url}/audit")["audit trail"]
+    assert finding.is_well, finding
+    # What a server does that ignores If-None-Match.
+    monkeypatch.setattr(doctor, "create_exclusively", lambda path, data: path.write_bytes(data))
+    finding = found("audit trail", FRAUD_AUDIT=f"{s3_url}/audit")["audit trail"]
+    assert not finding.is_well
+    assert "ignores If-None-Match" in finding.detail
 
 
 def test_a_dagster_home_that_is_no_folder_is_found(found, tmp_path):

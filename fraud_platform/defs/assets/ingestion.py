@@ -30,7 +30,7 @@ def raw_transactions(day: date, platform: Platform) -> dg.Output:
     from fraud_platform.ingestion.transactions import ingest_day
 
     fingerprint = platform.landing.fingerprint(day)
-    ingested = ingest_day(platform.landing, day)
+    ingested = ingest_day(platform.landing, day, platform.tombstones())
     summary = ingested.summary
     # Its footer says which bytes it speaks about, as does that of the table it belongs to.
     platform.store.write_table("quarantine", day, ingested.quarantine, {"data_version": summary.data_version})
@@ -42,6 +42,7 @@ def raw_transactions(day: date, platform: Platform) -> dg.Output:
             "data_origin": summary.origin,
             "landed_rows": summary.landed_row_count,
             "duplicates_removed": summary.duplicate_count,
+            "erased": summary.erased_count,
             "quarantined": summary.quarantined_count,
             "quarantined_by_reason": summary.quarantined_by_reason,
             "frauds": "not labelled" if summary.fraud_count is None else summary.fraud_count,
@@ -71,7 +72,7 @@ def confirmed_labels(day: date, raw_transactions: pd.DataFrame, platform: Platfo
     from fraud_platform.ingestion.schema import confirmed_labels_schema
 
     fingerprint = platform.landing.fingerprint(day, LABELS)
-    labels = labels_of_day(platform.landing, raw_transactions, day)
+    labels = labels_of_day(platform.landing, raw_transactions, day, platform.tombstones())
     return dg.Output(
         DescribedTable(labels),
         metadata={

@@ -14,7 +14,9 @@ from fraud_platform.defs.io_managers import DescribedTable
 from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG
 from fraud_platform.defs.metadata import image, table_metadata
 from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.recording import record_release, record_retraining
 from fraud_platform.defs.resources import ExperimentTracking, Platform
+from fraud_platform.governance.pan_guard import mask_card_numbers
 from fraud_platform.ingestion.schema import ID_COLUMN, V_COLUMNS
 
 if TYPE_CHECKING:
@@ -140,7 +142,7 @@ def trained_model(
             data_version=data_version,
             seed=settings.seed,
             origin=origin,
-            cause=context.run.tags.get(CAUSE_TAG, "by hand"),
+            cause=mask_card_numbers(context.run.tags.get(CAUSE_TAG, "by hand")),
             code=code_provenance(platform.project_root),
             training_duration_seconds=time.monotonic() - began,
         )
@@ -163,6 +165,7 @@ def trained_model(
             "data_origin": origin,
             "seed": settings.seed,
             "training_seconds": facts.training_duration_seconds,
+            "audit_head": record_retraining(platform, context.run.run_id, result.bundle, facts),
             "mlflow_run_id": tracker.run_id,
         },
     )
@@ -274,8 +277,8 @@ def model_release(
         trained_model,
         validation_metrics,
         day=day,
-        trigger=context.run.tags.get(TRIGGER_TAG, "manual"),
-        cause=context.run.tags.get(CAUSE_TAG, "by hand"),
+        trigger=mask_card_numbers(context.run.tags.get(TRIGGER_TAG, "manual")),
+        cause=mask_card_numbers(context.run.tags.get(CAUSE_TAG, "by hand")),
         min_f1_improvement=platform.settings.min_f1_improvement,
         decided_at=datetime.now(UTC),
         run_id=latest_materialisation_metadata(context.instance, "trained_model", day).get("mlflow_run_id"),
@@ -290,6 +293,7 @@ def model_release(
             "model_version": released.version.version,
             "model_semver": released.version.semver,
             "champion": released.champion,
+            "audit_head": record_release(platform, context.run.run_id, released),
             "model_card": dg.MetadataValue.md(released.model_card),
         },
     )
