@@ -120,6 +120,12 @@ class Settings(BaseSettings):
         """Where MLflow keeps files when no server decides that; None leaves it to the server."""
         return None if self.mlflow_tracking_uri else str(self.home / "mlflow-artifacts")
 
+    @cached_property
+    def history_url(self) -> str:
+        """Where Dagster keeps its history in production, empty elsewhere."""
+        # SQLAlchemy 2.1 takes another driver when none is named; dagster-postgres brings psycopg2.
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", self.postgres_url)
+
     def postgres_password(self) -> str | None:
         """The password in the file, as it is now: a rotated secret needs no restart. None where no file is named.
 

@@ -105,11 +105,11 @@ def _reach_database(settings: Settings) -> str:
 
     from fraud_platform.registry.reachability import CONNECT_SECONDS, require_answer
 
-    require_answer(settings.postgres_url)
+    require_answer(settings.history_url)
     password = settings.postgres_password()
     options = {"connect_timeout": int(CONNECT_SECONDS), **({"password": password} if password else {})}
     try:
-        with sqlalchemy.create_engine(settings.postgres_url, connect_args=options).connect() as connection:
+        with sqlalchemy.create_engine(settings.history_url, connect_args=options).connect() as connection:
             version = connection.exec_driver_sql("SHOW server_version").scalar()
     except sqlalchemy.exc.DBAPIError as error:
         # The driver says it in one line; the layer above adds where to read on.

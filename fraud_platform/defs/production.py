@@ -57,13 +57,13 @@ class PostgresHistory(DagsterPostgresStorage):
             PlatformError: no database is named, or its password cannot be read.
         """
         settings = load_settings()
-        if not settings.postgres_url:
+        if not settings.history_url:
             raise PlatformError(
                 "FRAUD_POSTGRES_URL is not set, and this Dagster instance keeps its history in PostgreSQL; set it to "
                 "something like postgresql://dagster@127.0.0.1:5432/dagster, or unset DAGSTER_HOME for a local one"
             )
         provider = PasswordFile(settings) if settings.postgres_password() else None
-        return cls(settings.postgres_url, inst_data=inst_data, token_provider=provider)
+        return cls(settings.history_url, inst_data=inst_data, token_provider=provider)
 
 
 class BucketLogs(S3ComputeLogManager):
@@ -75,7 +75,9 @@ class BucketLogs(S3ComputeLogManager):
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> "BucketLogs":
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "BucketLogs":
         """The logs of the current settings.
 
         Raises:
@@ -85,8 +87,8 @@ class BucketLogs(S3ComputeLogManager):
         storage = urlsplit(settings.storage_url)
         if storage.scheme != "s3":
             raise PlatformError(
-                f"FRAUD_STORAGE={settings.storage_url} is no s3:// prefix, and this Dagster instance keeps what runs print "
-                "there; set it to something like s3://bucket/storage, or unset DAGSTER_HOME for a local instance"
+                f"FRAUD_STORAGE={settings.storage_url} is no s3:// prefix, and this Dagster instance keeps what runs "
+                "print there; set it to something like s3://bucket/storage, or unset DAGSTER_HOME for a local instance"
             )
         return cls(
             storage.netloc,
