@@ -54,3 +54,8 @@ check: setup  ## format check, lint, types, definitions, tests: what CI runs
 	$(RUN) mypy
 	$(QUIET) $(RUN) dagster definitions validate --log-level error
 	$(RUN) pytest
+
+.PHONY: audit-workflows
+audit-workflows: setup  ## security and schema of the GitHub workflows, offline
+	$(RUN) zizmor --offline .github/workflows
+	$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
         description="first partition day (YYYY-MM-DD, UTC)",
     )
     seed: int = Field(42, ge=0, lt=2**31, description="seed of every random choice")
+    postgres_url: str = Field("", description="PostgreSQL that keeps Dagster's history in production")
+    postgres_password_file: str = Field("", description="file with the password that FRAUD_POSTGRES_URL leaves out")
 
     max_quarantine_share: float = Field(
         0.01, ge=0, le=1, description="share of a day's rows that may be quarantined before its check fails"
@@ -146,6 +148,36 @@ class Settings(BaseSettings):
     def artifact_url(self) -> str | None:
         """Where MLflow keeps files when no server decides that; None leaves it to the server."""
         return None if self.mlflow_tracking_uri else str(self.home / "mlflow-artifacts")
+
+    @cached_property
+    def history_url(self) -> str:
+        """Where Dagster keeps its history in production, empty elsewhere."""
+        # SQLAlchemy 2.1 takes another driver when none is named; dagster-postgres brings psycopg2.
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", self.postgres_url)
+
+    def postgres_password(self) -> str | None:
+        """The password in the file, as it is now: a rotated secret needs no restart. None where no file is named.
+
+        Raises:
+            PlatformError: the file cannot be read or is empty.
+        """
+        if not self.postgres_password_file:
+            return None
+        try:
+            password = Path(self.postgres_password_file).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise PlatformError(self._unusable_password(f"cannot be read: {reason}")) from None
+        if not password:
+            raise PlatformError(self._unusable_password("is empty"))
+        return password
+
+    def _unusable_password(self, problem: str) -> str:
+        reader = f"user {os.getuid()}" if hasattr(os, "getuid") else "the account"
+        return (
+            f"FRAUD_POSTGRES_PASSWORD_FILE={self.postgres_password_file} {problem}; put the password there and let "
+            f"{reader}, who runs this, read it"
+        )
 
 
 def _login() -> str:

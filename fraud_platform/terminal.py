@@ -141,7 +141,7 @@ def print_findings(findings: Iterable["Finding"]) -> None:
     """One line per place: well, or what is wrong and what to do."""
     for finding in findings:
         mark = "[green]well[/] " if finding.is_well else "[bold red]wrong[/]"
-        remedy = "" if finding.is_well else f"; {finding.remedy}"
+        remedy = f"; {finding.remedy}" if finding.remedy else ""
         out.print(f"{mark} {finding.subject}: {escape(finding.detail + remedy)}", soft_wrap=True, highlight=False)
 
 
