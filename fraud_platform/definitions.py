@@ -7,6 +7,7 @@ from fraud_platform.defs.checks import CHECKS
 from fraud_platform.defs.deployments import resources
 from fraud_platform.defs.jobs import daily, retraining
 from fraud_platform.defs.landing_sensor import landing_sensor
+from fraud_platform.defs.late_labels_sensor import late_labels_sensor
 from fraud_platform.defs.partitions import SETTINGS
 from fraud_platform.defs.schedules import daily_schedule, monthly_retraining_schedule
 from fraud_platform.defs.sensors import (
@@ -20,7 +21,13 @@ defs = dg.Definitions(
     asset_checks=CHECKS,
     jobs=[daily, retraining],
     schedules=[daily_schedule, monthly_retraining_schedule],
-    sensors=[landing_sensor, retrain_on_drift_sensor, retrain_on_performance_sensor, run_failure_sensor],
+    sensors=[
+        landing_sensor,
+        late_labels_sensor,
+        retrain_on_drift_sensor,
+        retrain_on_performance_sensor,
+        run_failure_sensor,
+    ],
     resources=resources(SETTINGS),
     # A process per step would pay several seconds of imports for each.
     executor=dg.in_process_executor,

@@ -48,6 +48,20 @@ class Settings(BaseSettings):
         0.01, ge=0, le=1, description="share of a day's rows that may be quarantined before its check fails"
     )
 
+    label_delay_days: int = Field(
+        7, ge=0, description="days after which the labels of a day count as mature, unless all are there before"
+    )
+    label_horizon_days: int = Field(30, ge=1, description="days after a day whose labels still change its figures")
+    unlabelled_is_legitimate: bool = Field(
+        False, description="whether a transaction without a label is legitimate once its day's labels are mature"
+    )
+    label_weights: dict[str, float] = Field(
+        {}, description="how much a label counts, by source, as a JSON object; 1 where none is named"
+    )
+    review_sample_size: int = Field(
+        20, ge=0, description="transactions below the threshold that are drawn for review each day"
+    )
+
     training_window_days: int = Field(180, ge=1, description="days a model learns from, the as-of day included")
     split_strategy: Literal["stratified", "time_ordered"] = Field(
         "stratified", description="how labelled transactions become train, validation and test"

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from fraud_platform.defs.jobs import TRIGGER_TAG
+from fraud_platform.monitoring.shortfall import OutcomeCounts
 
 # Enough for a quarter of days, each evaluated a few times.
 HISTORY_LIMIT = 400
@@ -42,10 +43,43 @@ def latest_materialisation_metadata(instance: DagsterInstance, asset: str, day: 
     return {name: entry.value for name, entry in materialisation.metadata.items()} if materialisation else {}
 
 
+def materialised_days(instance: DagsterInstance, asset: str) -> list[date]:
+    """Every day `asset` has been materialised for, oldest first."""
+    return sorted(map(date.fromisoformat, instance.get_materialized_partitions(dg.AssetKey(asset))))
+
+
 def latest_materialised_day(instance: DagsterInstance, asset: str) -> date | None:
     """The last day `asset` has been materialised for."""
-    days = instance.get_materialized_partitions(dg.AssetKey(asset))
-    return date.fromisoformat(max(days)) if days else None
+    days = materialised_days(instance, asset)
+    return days[-1] if days else None
+
+
+def mature_counts(instance: DagsterInstance, *, window_days: int, horizon_days: int) -> dict[date, OutcomeCounts]:
+    """What the decisions of the last `window_days` with mature labels turned out to be, by day.
+
+    The window ends with the latest day whose labels are mature; no further back than `horizon_days` is looked for it.
+    """
+    days = materialised_days(instance, "realised_performance")
+    counts: dict[date, OutcomeCounts] = {}
+    for day in reversed(days):
+        is_within = (max(counts) - day).days < window_days if counts else (days[-1] - day).days <= horizon_days
+        if not is_within:
+            break
+        if known := _counts_of(latest_materialisation_metadata(instance, "realised_performance", day)):
+            counts[day] = known
+    return counts
+
+
+def _counts_of(metadata: Mapping[str, Any]) -> OutcomeCounts | None:
+    """The counts in the metadata of a day's realised performance; None before its labels are mature."""
+    if "true_positives" not in metadata or not metadata.get("is_mature", True):
+        return None
+    return OutcomeCounts(
+        true_positives=int(metadata["true_positives"]),
+        false_positives=int(metadata["false_positives"]),
+        false_negatives=int(metadata["false_negatives"]),
+        labelled_share=float(metadata["labelled_share"]),
+    )
 
 
 def release_action(instance: DagsterInstance, day: date) -> str | None:

@@ -10,6 +10,7 @@ DAILY_ASSETS = (
     "confirmed_labels",
     "features",
     "daily_predictions",
+    "review_queue",
     "drift_report",
     "realised_performance",
 )
@@ -20,6 +21,8 @@ TRIGGER_TAG = "fraud/trigger"
 CAUSE_TAG = "fraud/cause"
 # Which state of which landed files a run was started for.
 LANDED_TAG = "fraud/landed"
+# Which labels a day's figures were made again for.
+LABELS_TAG = "fraud/labels"
 
 # Days are lived in order, one at a time: a drift report looks at the days before its own (see dagster.yaml).
 CHAIN_TAG = "fraud/chain"

@@ -16,6 +16,7 @@ ASSETS = {
     "confirmed_labels": {"raw_transactions"},
     "features": {"raw_transactions"},
     "daily_predictions": {"features"},
+    "review_queue": {"daily_predictions"},
     "drift_report": {"features", "daily_predictions"},
     "realised_performance": {"daily_predictions", "confirmed_labels"},
     "splits": {"features", "confirmed_labels"},
@@ -28,6 +29,7 @@ DAILY = {
     "confirmed_labels",
     "features",
     "daily_predictions",
+    "review_queue",
     "drift_report",
     "realised_performance",
 }
@@ -38,9 +40,11 @@ CHECKS = {
     "raw_transactions:schema": True,
     "raw_transactions:quarantine_share": True,
     "confirmed_labels:schema": True,
+    "confirmed_labels:labels_stand": False,
     "features:schema": True,
     "splits:schema": True,
     "daily_predictions:schema": True,
+    "review_queue:schema": True,
     "validation_metrics:acceptance_gates": False,
     "drift_report:drift_limits": False,
 }
@@ -75,6 +79,7 @@ def test_these_are_the_jobs_clocks_and_sensors():
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "landing_sensor",
+        "late_labels_sensor",
         "retrain_on_drift_sensor",
         "retrain_on_performance_sensor",
         "run_failure_sensor",

@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 
 import dagster as dg
-import pandas as pd
 
 from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset
 from fraud_platform.defs.metadata import image
-from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.partitions import ROLLING_DAYS, SETTINGS
 from fraud_platform.defs.resources import Platform
 
 GROUP = "monitoring"
-# Labels later than this no longer change what is reported about a day.
-LABEL_HORIZON_DAYS = 30
 
 
 @daily_asset(
@@ -72,25 +69,44 @@ def drift_report(
 @daily_asset(
     inputs={
         "daily_predictions": Input(
-            columns=("transaction_id", "fraud_probability", "prediction", "threshold", "model_version")
+            days_back=ROLLING_DAYS - 1, columns=("transaction_id", "fraud_probability", "prediction")
         ),
-        "confirmed_labels": Input(days_ahead=LABEL_HORIZON_DAYS),
+        "confirmed_labels": Input(
+            days_back=ROLLING_DAYS - 1, days_ahead=SETTINGS.label_horizon_days, columns=("transaction_id", "Class")
+        ),
     },
     group_name=GROUP,
     kinds={"json"},
     io_manager_key="documents",
 )
-def realised_performance(day: date, daily_predictions: pd.DataFrame, confirmed_labels: DayMap) -> dg.Output:
-    """How right the day's decisions turned out to be, as far as labels have arrived; estimated until then.
+def realised_performance(
+    day: date, daily_predictions: DayMap, confirmed_labels: DayMap, platform: Platform
+) -> dg.Output:
+    """How right the decisions of the day and its week turned out to be, once labels are mature; estimated before.
 
     **Why it exists.** Metrics at training time are a promise; this is what became of it.
-    `retrain_on_performance_sensor` reads it.
+    `retrain_on_performance_sensor` and `rollback_sensor` read it.
 
-    **What it does.** Joins the day's decisions with the labels that have arrived since (later labels supersede earlier
-    ones) and reports precision, recall, F1 and average precision with the counts behind them. Where labels are missing
-    the answer is *not applicable*, beside an estimate from the calibrated probabilities.
+    **What it does.** Joins the decisions with the labels that have arrived since (later labels supersede earlier ones)
+    and reports precision, recall, F1 and average precision with the counts behind them. Where labels are not mature the
+    answer is *not applicable*, beside an estimate from the calibrated probabilities with its interval; where they are,
+    the estimate's own error is kept. When labels arrive later, `late_labels_sensor` asks for the day again.
     """
-    from fraud_platform.monitoring.outcome import outcome_of_day
+    from fraud_platform.ingestion.label_lookup import LabelFacts
+    from fraud_platform.monitoring.outcome import LabelRules, outcome_of_day
 
-    outcome = outcome_of_day(daily_predictions, confirmed_labels)
+    settings = platform.settings
+    footers = platform.footers("confirmed_labels", confirmed_labels)
+    outcome = outcome_of_day(
+        day,
+        daily_predictions,
+        confirmed_labels,
+        {arrival: LabelFacts.of_text(footer) for arrival, footer in footers.items()},
+        rules=LabelRules(
+            delay_days=settings.label_delay_days,
+            rolling_days=ROLLING_DAYS,
+            unlabelled_is_legitimate=settings.unlabelled_is_legitimate,
+        ),
+        seed=settings.seed,
+    )
     return dg.Output(outcome.as_dict(), metadata=outcome.as_metadata())

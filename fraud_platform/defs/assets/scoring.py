@@ -71,3 +71,38 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
             **origin,
         },
     )
+
+
+@daily_asset(
+    inputs={
+        "daily_predictions": Input(
+            columns=("transaction_id", "fraud_probability", "prediction", "rank", "model_version")
+        )
+    },
+    group_name="scoring",
+    kinds={"pandas", "parquet"},
+    io_manager_key="tables",
+)
+def review_queue(day: date, daily_predictions: pd.DataFrame, platform: Platform) -> dg.Output:
+    """What analysts look at: the day's alerts, and a random sample of the transactions below the threshold.
+
+    **Why it exists.** Labels of alerts alone can say how many alerts were wrong, never how many frauds were missed.
+    `FRAUD_REVIEW_SAMPLE_SIZE` transactions that nobody would have looked at are labelled like the alerts.
+
+    **What it does.** Takes every alert, and below the threshold the transactions with the smallest seeded hash, so that
+    anybody can draw the same sample again. `inclusion_probability` says for how many transactions a label stands. The
+    decisions themselves are not touched.
+    """
+    from fraud_platform.scoring.review_queue import RANDOM, review_queue_schema
+    from fraud_platform.scoring.review_queue import review_queue as queue_of
+
+    settings = platform.settings
+    queue = queue_of(daily_predictions, day, sample_size=settings.review_sample_size, seed=settings.seed)
+    return dg.Output(
+        DescribedTable(queue),
+        metadata={
+            **table_metadata(queue, review_queue_schema()),
+            "random": int((queue["why"] == RANDOM).sum()),
+            "seed": settings.seed,
+        },
+    )
