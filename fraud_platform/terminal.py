@@ -14,6 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from fraud_platform.defs.demo import DayStory, ReleaseStory
     from fraud_platform.defs.doctor import Finding
+    from fraud_platform.registry.promotion import ChampionChange
     from fraud_platform.registry.registry import ModelVersion
 
 out = Console()
@@ -88,6 +89,19 @@ def print_versions(versions: Iterable["ModelVersion"]) -> None:
     simulated = [version.semver for version in listed if version.origin == "simulated"]
     if simulated:
         out.print(f"[yellow]Learned from SIMULATED DATA:[/] {', '.join(simulated)}")
+
+
+def print_change(change: "ChampionChange") -> None:
+    """Who decides now, from when on, and what was tried before."""
+    before = f"; {change.replaced.semver} decided before" if change.replaced else ""
+    out.print(
+        f"[bold]{change.champion.semver}[/] (version {change.champion.version}) is champion and decides from "
+        f"{change.day} on{before}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    out.print(f"why: {escape(change.reason)}; approved by {escape(change.approved_by or 'nobody')}", soft_wrap=True)
+    out.print(f"tried before: {change.smoke_test}", soft_wrap=True, highlight=False)
 
 
 def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:

@@ -26,6 +26,7 @@ ROOMS = (
     "definitions",
     "terminal",
     "cli_days",
+    "cli_models",
     "cli",
 )
 # `settings` writes its file through `storage`, which has no room of its own above it.

@@ -81,6 +81,12 @@ class Platform(dg.ConfigurableResource):
         is_same = all(footer.get(name) == fact for name, fact in facts.items())
         return datetime.fromisoformat(footer["scored_at"]) if is_same else None
 
+    def first_undecided_day(self, as_of: date) -> date:
+        """From when on a champion that knows everything up to `as_of` rewrites no decision."""
+        from fraud_platform.registry.promotion import first_undecided_day
+
+        return first_undecided_day(self.store.days("daily_predictions", "parquet"), as_of)
+
     def champion_beside(self, digest: str) -> "tuple[ModelVersion, ModelBundle] | None":
         """The current champion and its bundle, unless there is none or it is the candidate `digest` itself."""
         champions = [version for version in self.registry.versions() if CHAMPION in version.aliases]

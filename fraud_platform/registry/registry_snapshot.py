@@ -69,7 +69,10 @@ class Snapshot:
                 run_id=record.run_id,
                 champion_from=tuple(entry.day for entry in sorted(entries, key=lambda entry: entry.decided_at)),
                 feature_schema_version=int(tags["feature_schema_version"]),
-                rejection=tags.get("rejection_reason"),
+                # Written before a rollback moves the alias; until it has, nothing has happened.
+                rejection=None if is_champion else tags.get("rejection_reason"),
+                approved_by=tags.get("approved_by"),
+                promotion_reason=tags.get("promotion_reason"),
             )
         except (KeyError, ValueError) as error:
             raise RegistryError(

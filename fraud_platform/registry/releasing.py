@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from fraud_platform.errors import ModelError
 from fraud_platform.registry.model_card import model_card
-from fraud_platform.registry.registry import CHAMPION, MODEL_NAME, ModelRegistry, ModelVersion
+from fraud_platform.registry.promotion import SmokeTester, champion_of, promote_version
+from fraud_platform.registry.registry import MODEL_NAME, ModelRegistry, ModelVersion
 from fraud_platform.registry.release import ChampionComparison, GateResult, ReleaseDecision, decide_release
+from fraud_platform.registry.smoke_test import smoke_test
 from fraud_platform.training.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def release_candidate(
     min_f1_improvement: float,
     decided_at: datetime,
     run_id: str | None,
+    test: SmokeTester = smoke_test,
 ) -> Release:
     """The candidate registered, judged, and made champion where it deserves it.
 
@@ -100,9 +103,11 @@ def release_candidate(
         min_f1_improvement: what F1 must gain over the champion's.
         decided_at: when, UTC.
         run_id: the tracked training run; None where there is none.
+        test: of the stored bundle, in a fresh process.
 
     Raises:
-        ModelError: `validation` speaks about another bundle, or compares with another champion than there is now.
+        ModelError: `validation` speaks about another bundle, or compares with another champion than there is now, or
+            the stored bundle does not score in a fresh process; then no alias has moved.
         RegistryError: the registry cannot be reached.
     """
     _require_same_bundle(bundle, validation)
@@ -128,7 +133,7 @@ def release_candidate(
         created_at=decided_at,
         description=card,
     )
-    champion = next((each for each in registry.versions() if CHAMPION in each.aliases), None)
+    champion = champion_of(registry)
     stored = validation["comparison"]
     comparison = ChampionComparison.from_dict(stored) if stored else None
     decision = decide_release(gates, comparison, trigger, min_f1_improvement=min_f1_improvement)
@@ -139,24 +144,38 @@ def release_candidate(
             decision = ReleaseDecision("released", (reason,), trigger, gates, comparison)
     else:
         _require_current_champion(validation, comparison, champion)
-        version = _carry_out(registry, version, decision, day=day, decided_at=decided_at)
+        version = _carry_out(registry, version, decision, day=day, decided_at=decided_at, test=test)
         champion = version if decision.action == "released" else champion
     return Release(version, decision, trigger, cause, champion.semver if champion else None, decided_at, card)
 
 
 def _carry_out(
-    registry: ModelRegistry, version: ModelVersion, decision: ReleaseDecision, *, day: date, decided_at: datetime
+    registry: ModelRegistry,
+    version: ModelVersion,
+    decision: ReleaseDecision,
+    *,
+    day: date,
+    decided_at: datetime,
+    test: SmokeTester,
 ) -> ModelVersion:
     reason = decision.reasons[0]
     if decision.action == "rejected":
         return registry.mark_rejected(version, reason)
     if decision.action == "kept":
         return version
-    if version.rejection:
-        # Refused under other limits; under these it is not.
-        version = registry.set_stage(version, "Staging", reason=reason)
     # A model that knows all of a day must not be the one that decides about it.
-    return registry.promote(version, day=day + timedelta(days=1), reason=reason, promoted_at=decided_at)
+    change = promote_version(
+        registry,
+        version.version,
+        day=day + timedelta(days=1),
+        reason=reason,
+        approved_by=None,
+        changed_at=decided_at,
+        # Where it was refused under other limits; under these it is not.
+        is_overruling=True,
+        test=test,
+    )
+    return change.champion
 
 
 def _require_current_champion(

@@ -72,7 +72,12 @@ def test_these_are_the_checks_and_which_of_them_block():
 
 def test_these_are_the_jobs_clocks_and_sensors():
     repository = defs.get_repository_def()
-    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {"daily", "retraining"}
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "daily",
+        "retraining",
+        "promote_model",
+        "roll_back_model",
+    }
     assert {schedule.name: schedule.job_name for schedule in repository.schedule_defs} == {
         "daily_schedule": "daily",
         "monthly_retraining_schedule": "retraining",

@@ -12,6 +12,7 @@ from fraud_platform.registry.releasing import release_candidate
 from fraud_platform.registry.validation import validate, validation_document
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
 from fraud_platform_tests.registry.registration import NOON, champions, march
+from fraud_platform_tests.registry.test_promotion import does_not_load, well
 
 PASSING = AcceptanceGates(min_f1=0.1, min_precision=0.1, min_recall=0.1, min_average_precision=0.1)
 FAILING = replace(PASSING, min_f1=0.99)
@@ -36,6 +37,7 @@ def release(registry, bundle, *, gates=PASSING, day=8, champion=None, **changes)
         "min_f1_improvement": 0.02,
         "decided_at": NOON,
         "run_id": None,
+        "test": well,
         **changes,
     }
     return release_candidate(registry, bundle, validation_document(validation, bundle, readings=[]), **facts)
@@ -133,3 +135,9 @@ def test_what_is_written_down_names_the_model_the_cause_and_the_figures(registry
     assert released.version.run_id == "run 7"
     assert "# fraud_detector" in released.model_card
     assert "average precision" in released.model_card
+
+
+def test_a_bundle_that_does_not_score_in_a_fresh_process_is_not_released(registry, bundle):
+    with pytest.raises(ModelError, match="does not load and score"):
+        release(registry, bundle, test=does_not_load)
+    assert champions(registry, 9) == [None]
