@@ -100,6 +100,8 @@ def demo(
     made = _made_days(csv, calendar, rows_per_day, seed, drift_day)
     # The seed of the demo is the seed of its splits, searches and models too.
     os.environ["FRAUD_SEED"] = str(seed)
+    # Nobody stands beside a demo to approve its models.
+    os.environ["FRAUD_REQUIRE_APPROVAL"] = "false"
     settings = load_settings()
     clear(settings)
     _deliver(made, calendar, name="simulated" if csv is None else "replayed")

@@ -60,6 +60,7 @@ def promote(
         reason=reason,
         approved_by=approved_by,
         changed_at=datetime.now(UTC),
+        is_approval_required=load_settings().require_approval,
         is_overruling=overrule,
     )
     print_change(change)

@@ -80,6 +80,25 @@ class Settings(BaseSettings):
     )
     min_f1_improvement: float = Field(0.02, ge=0, description="what a challenger's F1 must add to the champion's")
 
+    require_approval: bool = Field(False, description="whether a person must approve before a model becomes champion")
+    shadow_days: int = Field(0, ge=0, description="days a candidate scores in shadow before it decides; 0: none")
+    max_shadow_days: int = Field(28, ge=1, description="days after which a shadow that cannot be judged is rejected")
+    shadow_max_alert_ratio: float = Field(
+        2.0, gt=0, description="alerts a challenger in shadow may raise for each of the champion's"
+    )
+    shadow_max_loss: float = Field(
+        0.02, ge=0, description="what realised F1 and average precision may lose against the champion in shadow"
+    )
+    min_matured_frauds: int = Field(
+        10, ge=1, description="labelled frauds that a shadow's verdict or a rollback by itself must rest on"
+    )
+    rollback_watch_days: int = Field(14, ge=0, description="first days of a champion that are watched; 0: none")
+    rollback_f1_limit: float = Field(
+        0.70, ge=0, le=1, description="realised F1 of these days below which it is rolled back"
+    )
+    rollback_failed_days: int = Field(2, ge=1, description="days that could not be scored after which it is, too")
+    rollback_cooldown_days: int = Field(7, ge=0, description="days after a rollback before the next one by itself")
+
     reasons_per_alert: int = Field(3, ge=1, le=32, description="how many reasons each alerted transaction carries")
 
     drift_window_days: int = Field(7, ge=1, description="days of scored transactions compared with the baseline")

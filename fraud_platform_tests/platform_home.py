@@ -32,7 +32,7 @@ from fraud_platform.storage import DayStore
 
 FIRST = date.fromisoformat(DAYS.get_first_partition_key() or "")
 INGESTED = ("raw_transactions", "confirmed_labels", "features")
-SCORED = ("daily_predictions", "review_queue", "drift_report", "realised_performance")
+SCORED = ("daily_predictions", "review_queue", "drift_report", "realised_performance", "shadow_report")
 
 # One family, one trial, and so many frauds a day that four days make a model that passes its gates.
 SMALL = {"FRAUD_CANDIDATES": '["xgboost"]', "FRAUD_SEARCH_TRIALS": "1"}

@@ -5,7 +5,7 @@ Nothing here decides anything; sensors and the demo do.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -59,15 +59,20 @@ def mature_counts(instance: DagsterInstance, *, window_days: int, horizon_days: 
 
     The window ends with the latest day whose labels are mature; no further back than `horizon_days` is looked for it.
     """
-    days = materialised_days(instance, "realised_performance")
-    counts: dict[date, OutcomeCounts] = {}
-    for day in reversed(days):
-        is_within = (max(counts) - day).days < window_days if counts else (days[-1] - day).days <= horizon_days
-        if not is_within:
-            break
-        if known := _counts_of(latest_materialisation_metadata(instance, "realised_performance", day)):
-            counts[day] = known
-    return counts
+    last = latest_materialised_day(instance, "realised_performance")
+    if last is None:
+        return {}
+    counts = mature_outcomes(instance, last - timedelta(days=horizon_days + window_days), last)
+    newest = max(counts, default=last)
+    is_found = (last - newest).days <= horizon_days
+    return {day: known for day, known in counts.items() if is_found and (newest - day).days < window_days}
+
+
+def mature_outcomes(instance: DagsterInstance, first: date, last: date) -> dict[date, OutcomeCounts]:
+    """What the decisions of `first`..`last` turned out to be, by day; days whose labels are not mature are left out."""
+    days = [day for day in materialised_days(instance, "realised_performance") if first <= day <= last]
+    known = {day: _counts_of(latest_materialisation_metadata(instance, "realised_performance", day)) for day in days}
+    return {day: counts for day, counts in known.items() if counts is not None}
 
 
 def _counts_of(metadata: Mapping[str, Any]) -> OutcomeCounts | None:
@@ -98,6 +103,12 @@ def retrainings(instance: DagsterInstance, trigger: str | None = None) -> list[d
 def runs_tagged(instance: DagsterInstance, tag: str, text: str) -> Sequence[dg.RunRecord]:
     """Every run that carries `tag` with `text`."""
     return instance.get_run_records(dg.RunsFilter(tags={tag: text}))
+
+
+def awaits_approval(instance: DagsterInstance) -> bool:
+    """Whether the newest model waits for a person: then only the registry knows of a champion."""
+    day = latest_materialised_day(instance, "model_release")
+    return day is not None and release_action(instance, day) == "approval"
 
 
 def has_champion(instance: DagsterInstance) -> bool:

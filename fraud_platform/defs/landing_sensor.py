@@ -13,7 +13,7 @@ from datetime import date
 import dagster as dg
 from dagster import DagsterInstance
 
-from fraud_platform.defs.history import has_champion, latest_materialisation_metadata, runs_tagged
+from fraud_platform.defs.history import awaits_approval, has_champion, latest_materialisation_metadata, runs_tagged
 from fraud_platform.defs.jobs import CAUSE_TAG, LANDED_TAG, TRIGGER_TAG, daily
 from fraud_platform.defs.partitions import DAYS, LABEL_SEARCH_DAYS
 from fraud_platform.defs.resources import Platform
@@ -77,7 +77,10 @@ def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> d
     files, label_files = platform.landing.fingerprints(), platform.landing.fingerprints("labels")
     calendar = set(DAYS.get_partition_keys())
     ingested = platform.store.days("raw_transactions", "parquet")
-    is_scored = has_champion(context.instance)
+    is_scored = has_champion(context.instance) or (
+        # Whoever approves a model may do so without Dagster.
+        awaits_approval(context.instance) and platform.registry.first_champion() is not None
+    )
     requests: list[dg.RunRequest] = []
     given_up: list[str] = []
     for day in (day for day in files if day.isoformat() in calendar):

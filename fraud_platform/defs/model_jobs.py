@@ -1,15 +1,18 @@
-"""Changes of the champion as jobs: promotion and rollback, configured by whoever launches them, person or sensor.
+"""What becomes of registered models, as jobs: promotion, rollback, the end of a shadow.
 
-The rules and the path belong to `registry.promotion`; the command line takes the same path.
+Persons and sensors configure them. The rules and the path belong to `registry.promotion`; the command line takes the
+same path.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from pydantic import Field
 
 from fraud_platform.defs.daily_asset import RETRIES, retried_only_where_time_helps
 from fraud_platform.defs.resources import Platform
 from fraud_platform.registry.promotion import ChampionChange, promote_version, roll_back
+from fraud_platform.registry.shadow import end_shadow
 
 # Whoever registers or promotes holds this pool; see `model_release`.
 REGISTRY_POOL = "registry"
@@ -34,22 +37,18 @@ class RollbackConfig(dg.Config):
     expected_champion: str | None = None
 
 
+class SettlementConfig(dg.Config):
+    """How the shadow of a challenger ends, and why."""
+
+    version: str
+    action: str = Field(description="promote or reject", pattern="^(promote|reject)$")
+    reason: str = "by hand"
+
+
 @dg.op(pool=REGISTRY_POOL, retry_policy=RETRIES)
 def promotion(context: dg.OpExecutionContext, config: PromotionConfig, platform: Platform) -> None:
     """The version tried in a fresh process, then made champion."""
-    now = datetime.now(UTC)
-    with retried_only_where_time_helps(now.date()):
-        version = platform.registry.find(config.version)
-        change = promote_version(
-            platform.registry,
-            version.version,
-            day=_day(config.decides_from) or platform.first_undecided_day(version.as_of),
-            reason=config.reason,
-            approved_by=config.approved_by,
-            changed_at=now,
-            is_overruling=config.is_overruling,
-        )
-    _report(context, change)
+    _promote(context, platform, config)
 
 
 @dg.op(pool=REGISTRY_POOL, retry_policy=RETRIES)
@@ -68,6 +67,21 @@ def rollback(context: dg.OpExecutionContext, config: RollbackConfig, platform: P
     _report(context, change)
 
 
+@dg.op(pool=REGISTRY_POOL, retry_policy=RETRIES)
+def settlement(context: dg.OpExecutionContext, config: SettlementConfig, platform: Platform) -> None:
+    """The challenger promoted, or rejected and archived; either way its shadow is over."""
+    if config.action == "promote":
+        _promote(context, platform, PromotionConfig(version=config.version, reason=config.reason))
+        return
+    with retried_only_where_time_helps(datetime.now(UTC).date()):
+        version = platform.registry.find(config.version)
+        end_shadow(platform.registry, version, last_day=platform.first_undecided_day(version.as_of) - timedelta(days=1))
+        version = platform.registry.mark_rejected(version, config.reason)
+    facts = {"rejected": version.semver, "rejected_version": version.version, "reason": config.reason}
+    context.log_event(dg.AssetObservation("model_release", partition=version.as_of.isoformat(), metadata=facts))
+    context.add_output_metadata(facts)
+
+
 @dg.job(description="Makes a registered version the champion: the stored bundle is tried first, then the alias moves.")
 def promote_model() -> None:
     """One promotion, see `PromotionConfig`."""
@@ -80,6 +94,29 @@ def promote_model() -> None:
 def roll_back_model() -> None:
     """One rollback, see `RollbackConfig`."""
     rollback()
+
+
+@dg.job(description="Ends the shadow of a challenger: promotes it, or rejects and archives it.")
+def settle_shadow() -> None:
+    """One shadow's end, see `SettlementConfig`."""
+    settlement()
+
+
+def _promote(context: dg.OpExecutionContext, platform: Platform, config: PromotionConfig) -> None:
+    now = datetime.now(UTC)
+    with retried_only_where_time_helps(now.date()):
+        version = platform.registry.find(config.version)
+        change = promote_version(
+            platform.registry,
+            version.version,
+            day=_day(config.decides_from) or platform.first_undecided_day(version.as_of),
+            reason=config.reason,
+            approved_by=config.approved_by,
+            changed_at=now,
+            is_approval_required=platform.policy.require_approval,
+            is_overruling=config.is_overruling,
+        )
+    _report(context, change)
 
 
 def _report(context: dg.OpExecutionContext, change: ChampionChange) -> None:

@@ -16,6 +16,8 @@ DAYS = dg.DailyPartitionsDefinition(start_date=SETTINGS.start_date.isoformat(), 
 LABEL_SEARCH_DAYS = max(SETTINGS.training_window_days, SETTINGS.label_horizon_days)
 # What is reported as "rolling": a week, so that every weekday is in it once.
 ROLLING_DAYS = 7
+# A shadow's report looks back to its first day.
+SHADOW_DAYS_BACK = max(SETTINGS.shadow_days, SETTINGS.max_shadow_days)
 
 
 def latest_day(at: datetime | None = None) -> date | None:

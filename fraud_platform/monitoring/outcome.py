@@ -155,16 +155,11 @@ def outcome_of_day(
         seed: of the estimate's interval.
     """
     first = day - timedelta(days=rules.rolling_days - 1)
-    last_arrival = max(label_facts)
     tables, mature = {}, []
     for each in (each for each in sorted(predictions_by_day) if first <= each <= day):
-        arrived = (labels_by_day[arrival] for arrival in labels_concerning(label_facts, each, each))
-        tables[each] = _with_labels(predictions_by_day[each], arrived)
-        is_known = tables[each]["known"] != UNKNOWN
-        if (last_arrival - each).days >= rules.delay_days or is_known.all():
+        tables[each], is_mature = labelled_decisions(each, predictions_by_day[each], labels_by_day, label_facts, rules)
+        if is_mature:
             mature.append(each)
-            if rules.unlabelled_is_legitimate:
-                tables[each].loc[~is_known, "known"] = 0
     return DayOutcome(
         day=_outcome({day: tables[day]}, mature, rules, seed),
         rolling=_outcome(tables, mature, rules, seed),
@@ -172,10 +167,24 @@ def outcome_of_day(
     )
 
 
-def _with_labels(predictions: pd.DataFrame, arrived: Any) -> pd.DataFrame:
-    """The decisions with `known`, and without identifiers: a week of them is held at once."""
+def labelled_decisions(
+    day: date,
+    predictions: pd.DataFrame,
+    labels_by_day: Mapping[date, pd.DataFrame],
+    label_facts: Mapping[date, LabelFacts],
+    rules: LabelRules,
+) -> tuple[pd.DataFrame, bool]:
+    """The decisions of `day` with the label that is `known` of each, and whether its labels are mature.
+
+    The table holds `fraud_probability`, `prediction` and `known` (`UNKNOWN` where no label has arrived), and no
+    identifiers: weeks of them are held at once.
+    """
+    arrived = (labels_by_day[arrival] for arrival in labels_concerning(label_facts, day, day))
     known = known_labels(predictions["transaction_id"], arrived)
-    return predictions[["fraud_probability", "prediction"]].assign(known=known)
+    is_mature = (max(label_facts) - day).days >= rules.delay_days or bool((known != UNKNOWN).all())
+    if is_mature and rules.unlabelled_is_legitimate:
+        known[known == UNKNOWN] = 0
+    return predictions[["fraud_probability", "prediction"]].assign(known=known), is_mature
 
 
 def _outcome(tables: Mapping[date, pd.DataFrame], mature: Sequence[date], rules: LabelRules, seed: int) -> Outcome:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fraud_platform.errors import RegistryError
 from fraud_platform.registry.registry import CHAMPION, ModelRegistry, ModelVersion
+from fraud_platform.registry.shadow import end_shadow
 from fraud_platform.registry.smoke_test import SmokeTest, smoke_test
 
 SmokeTester = Callable[[bytes, str], SmokeTest]
@@ -96,6 +97,7 @@ def promote_version(
         tested = _tested(registry, wanted, test)
         if wanted.rejection:
             registry.set_stage(wanted, "Staging", reason=f"rejection overruled: {reason}")
+        end_shadow(registry, wanted, last_day=day - timedelta(days=1))
         champion = registry.promote(
             wanted, day=day, reason=reason, promoted_at=changed_at, notes=_notes(approved_by, tested)
         )

@@ -243,6 +243,14 @@ class RecordRegistry:
         self._write(record, "stage", stage)
         return self.find(record.version)
 
+    def annotate(self, version: ModelVersion | str, notes: Mapping[str, str | None]) -> ModelVersion:
+        """See `ModelRegistry.annotate`."""
+        snapshot = self._snapshot()
+        record = snapshot.records[snapshot.find(version).version]
+        for name, text in notes.items():
+            self._write(record, name, text)
+        return self.find(record.version)
+
     def mark_rejected(self, version: ModelVersion | str, reason: str) -> ModelVersion:
         """See `ModelRegistry.mark_rejected`."""
         record = self._demotable(self._snapshot(), version)

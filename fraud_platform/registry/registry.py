@@ -48,6 +48,8 @@ class ModelVersion:
         rejection: why it must not become champion; None where nothing speaks against it.
         approved_by: who approved its last promotion; None where nobody had to.
         promotion_reason: why it was promoted last.
+        shadow_from: first day it scored beside the champion; None where it never did.
+        shadow_until: last day it did; None while it does.
     """
 
     version: str
@@ -66,6 +68,8 @@ class ModelVersion:
     rejection: str | None = None
     approved_by: str | None = None
     promotion_reason: str | None = None
+    shadow_from: date | None = None
+    shadow_until: date | None = None
 
 
 class ModelRegistry(Protocol):
@@ -185,6 +189,10 @@ class ModelRegistry(Protocol):
         Raises:
             RegistryError: it is the champion, or `stage` is Production, which only `promote` gives.
         """
+        ...
+
+    def annotate(self, version: ModelVersion | str, notes: Mapping[str, str | None]) -> ModelVersion:
+        """The version with these tags, None removes one; tags that the registry itself keeps are none of them."""
         ...
 
     def mark_rejected(self, version: ModelVersion | str, reason: str) -> ModelVersion:

@@ -73,6 +73,8 @@ class Snapshot:
                 rejection=None if is_champion else tags.get("rejection_reason"),
                 approved_by=tags.get("approved_by"),
                 promotion_reason=tags.get("promotion_reason"),
+                shadow_from=_day(tags.get("shadow_from")),
+                shadow_until=_day(tags.get("shadow_until")),
             )
         except (KeyError, ValueError) as error:
             raise RegistryError(
@@ -113,3 +115,7 @@ class Snapshot:
         if not days and self.champion is not None and self.champion in self.records:
             days = [self.model_version(self.champion).as_of]
         return self.champion_on(min(days)) if days else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

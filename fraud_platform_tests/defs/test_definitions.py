@@ -19,6 +19,7 @@ ASSETS = {
     "review_queue": {"daily_predictions"},
     "drift_report": {"features", "daily_predictions"},
     "realised_performance": {"daily_predictions", "confirmed_labels"},
+    "shadow_report": {"daily_predictions", "confirmed_labels"},
     "splits": {"features", "confirmed_labels"},
     "trained_model": {"splits", "features"},
     "validation_metrics": {"trained_model", "splits", "features"},
@@ -32,6 +33,7 @@ DAILY = {
     "review_queue",
     "drift_report",
     "realised_performance",
+    "shadow_report",
 }
 RETRAINING = {"splits", "trained_model", "validation_metrics", "model_release"}
 
@@ -77,6 +79,7 @@ def test_these_are_the_jobs_clocks_and_sensors():
         "retraining",
         "promote_model",
         "roll_back_model",
+        "settle_shadow",
     }
     assert {schedule.name: schedule.job_name for schedule in repository.schedule_defs} == {
         "daily_schedule": "daily",
@@ -87,6 +90,8 @@ def test_these_are_the_jobs_clocks_and_sensors():
         "late_labels_sensor",
         "retrain_on_drift_sensor",
         "retrain_on_performance_sensor",
+        "shadow_sensor",
+        "rollback_sensor",
         "run_failure_sensor",
     }
     # Nobody has to know of a sensor to be served by it.
