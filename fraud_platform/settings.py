@@ -53,6 +53,20 @@ class Settings(BaseSettings):
         0.01, ge=0, le=1, description="share of a day's rows that may be quarantined before its check fails"
     )
 
+    label_delay_days: int = Field(
+        7, ge=0, description="days after which the labels of a day count as mature, unless all are there before"
+    )
+    label_horizon_days: int = Field(30, ge=1, description="days after a day whose labels still change its figures")
+    unlabelled_is_legitimate: bool = Field(
+        False, description="whether a transaction without a label is legitimate once its day's labels are mature"
+    )
+    label_weights: dict[str, float] = Field(
+        {}, description="how much a label counts, by source, as a JSON object; 1 where none is named"
+    )
+    review_sample_size: int = Field(
+        20, ge=0, description="transactions below the threshold that are drawn for review each day"
+    )
+
     training_window_days: int = Field(180, ge=1, description="days a model learns from, the as-of day included")
     split_strategy: Literal["stratified", "time_ordered"] = Field(
         "stratified", description="how labelled transactions become train, validation and test"
@@ -82,6 +96,25 @@ class Settings(BaseSettings):
         0.30, ge=0, le=1, description="acceptance gate: average precision may fall this much from train to validation"
     )
     min_f1_improvement: float = Field(0.02, ge=0, description="what a challenger's F1 must add to the champion's")
+
+    require_approval: bool = Field(False, description="whether a person must approve before a model becomes champion")
+    shadow_days: int = Field(0, ge=0, description="days a candidate scores in shadow before it decides; 0: none")
+    max_shadow_days: int = Field(28, ge=1, description="days after which a shadow that cannot be judged is rejected")
+    shadow_max_alert_ratio: float = Field(
+        2.0, gt=0, description="alerts a challenger in shadow may raise for each of the champion's"
+    )
+    shadow_max_loss: float = Field(
+        0.02, ge=0, description="what realised F1 and average precision may lose against the champion in shadow"
+    )
+    min_matured_frauds: int = Field(
+        10, ge=1, description="labelled frauds that a shadow's verdict or a rollback by itself must rest on"
+    )
+    rollback_watch_days: int = Field(14, ge=0, description="first days of a champion that are watched; 0: none")
+    rollback_f1_limit: float = Field(
+        0.70, ge=0, le=1, description="realised F1 of these days below which it is rolled back"
+    )
+    rollback_failed_days: int = Field(2, ge=1, description="days that could not be scored after which it is, too")
+    rollback_cooldown_days: int = Field(7, ge=0, description="days after a rollback before the next one by itself")
 
     reasons_per_alert: int = Field(3, ge=1, le=32, description="how many reasons each alerted transaction carries")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fraud_platform.defs.doctor import Finding
     from fraud_platform.defs.erasing import Erasure
     from fraud_platform.governance.audit_entry import AuditEntry
+    from fraud_platform.registry.promotion import ChampionChange
     from fraud_platform.registry.registry import ModelVersion
 
 out = Console()
@@ -124,6 +125,19 @@ def print_erasure(erased: "Erasure") -> None:
     for landed in erased.landed:
         held = f"{landed.row_count:,} rows of them" if landed.row_count else "cannot be read, look yourself"
         _line(f"still in the landing zone, whose owner must remove it: {landed.file} ({held})")
+
+
+def print_change(change: "ChampionChange") -> None:
+    """Who decides now, from when on, and what was tried before."""
+    before = f"; {change.replaced.semver} decided before" if change.replaced else ""
+    out.print(
+        f"[bold]{change.champion.semver}[/] (version {change.champion.version}) is champion and decides from "
+        f"{change.day} on{before}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    out.print(f"why: {escape(change.reason)}; approved by {escape(change.approved_by or 'nobody')}", soft_wrap=True)
+    out.print(f"tried before: {change.smoke_test}", soft_wrap=True, highlight=False)
 
 
 def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:

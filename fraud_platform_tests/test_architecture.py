@@ -27,6 +27,7 @@ ROOMS = (
     "terminal",
     "cli_days",
     "cli_governance",
+    "cli_models",
     "cli",
 )
 # `settings` writes its file through `storage`, which has no room of its own above it, and lets `governance` look for

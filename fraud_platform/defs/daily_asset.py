@@ -5,7 +5,7 @@ before the next is begun, so a range needs no more memory than a day.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -118,6 +118,11 @@ class DayMap(Mapping[date, Any]):
     def between(self, first: date, last: date) -> "DayMap":
         """The same, restricted to `first`..`last`, both included."""
         return DayMap([day for day in self._days if first <= day <= last], self._load)
+
+    def only(self, days: Iterable[date]) -> "DayMap":
+        """The same, restricted to `days`."""
+        wanted = set(days)
+        return DayMap([day for day in self._days if day in wanted], self._load)
 
 
 @dataclass(frozen=True)

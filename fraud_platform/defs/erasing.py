@@ -83,7 +83,7 @@ def erase(
     step("looking for models that learned from them")
     learned, unknown = _models(platform, holdings)
     for version in learned:
-        platform.registry.annotate(version, RETRAINING_NEEDED, "learned from a transaction that was erased")
+        platform.registry.note(version, RETRAINING_NEEDED, "learned from a transaction that was erased")
         platform.audit.record(
             "retraining_needed",
             subject=f"model/{version.semver}",

@@ -51,13 +51,13 @@ def record_release(platform: Platform, run_id: str, released: "Release") -> str:
             "champion": released.champion,
         },
     )
-    platform.registry.annotate(version, HEAD, str(entry.head))
+    platform.registry.note(version, HEAD, str(entry.head))
     return str(entry.head)
 
 
 def noted_heads(registry: "ModelRegistry", instance: DagsterInstance) -> Iterator[Head]:
     """Every head of the trail that the model registry and Dagster's history hold."""
-    for version, text in registry.annotations(HEAD).items():
+    for version, text in registry.notes(HEAD).items():
         yield Head.parse(text, source=f"registered version {version}")
     for asset in _WITNESSES:
         cursor = None

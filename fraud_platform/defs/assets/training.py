@@ -166,6 +166,8 @@ def trained_model(
             "seed": settings.seed,
             "training_seconds": facts.training_duration_seconds,
             "audit_head": record_retraining(platform, context.run.run_id, result.bundle, facts),
+            "git_commit": facts.code.git_commit or "unknown",
+            "uv_lock_sha256": facts.code.uv_lock_sha256 or "unknown",
             "mlflow_run_id": tracker.run_id,
         },
     )
@@ -268,10 +270,15 @@ def model_release(
     decided, and what asked for the training in the first place.
 
     **What it does.** Registers the bundle in MLflow. Reads the acceptance verdict again (a check only blocks inside one
-    run), compares with the champion on the same rows, and moves the alias `champion`, or says why not.
+    run), compares with the champion on the same rows, tries the stored bundle in a fresh process, and moves the alias
+    `champion`; or begins a shadow (`FRAUD_SHADOW_DAYS`), waits for approval (`FRAUD_REQUIRE_APPROVAL`), or says why
+    not.
     """
+    from fraud_platform.registry.mlflow_tracker import MlflowTracker
     from fraud_platform.registry.releasing import release_candidate
 
+    trained = latest_materialisation_metadata(context.instance, "trained_model", day)
+    run_id = trained.get("mlflow_run_id")
     released = release_candidate(
         platform.registry,
         trained_model,
@@ -281,8 +288,12 @@ def model_release(
         cause=mask_card_numbers(context.run.tags.get(CAUSE_TAG, "by hand")),
         min_f1_improvement=platform.settings.min_f1_improvement,
         decided_at=datetime.now(UTC),
-        run_id=latest_materialisation_metadata(context.instance, "trained_model", day).get("mlflow_run_id"),
+        run_id=run_id,
+        policy=platform.policy,
+        trained=trained,
     )
+    if run_id:
+        MlflowTracker(platform.tracking_url, run_id=run_id).log_document("model_metadata", released.metadata)
     return dg.Output(
         released.as_dict(),
         metadata={
@@ -294,6 +305,9 @@ def model_release(
             "model_semver": released.version.semver,
             "champion": released.champion,
             "audit_head": record_release(platform, context.run.run_id, released),
+            "policy_version": released.policy.version,
+            "policy": dict(released.policy.as_dict()),
+            "model_metadata": dict(released.metadata),
             "model_card": dg.MetadataValue.md(released.model_card),
         },
     )
