@@ -167,17 +167,18 @@ def erase(
 
     if not all(name.strip() for name in transaction_id):
         raise typer.BadParameter("a transaction has an identifier")
-    with open_instance() as instance:
-        with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err) as progress:
-            task = progress.add_task("starting", total=None)
-            erased = erase_everywhere(
-                platform_of(load_settings()),
-                instance,
-                sorted(set(transaction_id)),
-                reason=reason,
-                search_all_landed=search_all_landed,
-                step=lambda what: progress.update(task, description=what),
-            )
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    with open_instance() as instance, bar as progress:
+        task = progress.add_task("starting", total=None)
+        erased = erase_everywhere(
+            platform_of(load_settings()),
+            instance,
+            sorted(set(transaction_id)),
+            reason=reason,
+            search_all_landed=search_all_landed,
+            step=lambda what: progress.update(task, description=what),
+        )
     print_erasure(erased)
     if erased.runs:
         raise PlatformError(

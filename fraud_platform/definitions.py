@@ -11,6 +11,7 @@ from fraud_platform.defs.late_labels_sensor import late_labels_sensor
 from fraud_platform.defs.model_jobs import promote_model, roll_back_model, settle_shadow
 from fraud_platform.defs.model_sensors import rollback_sensor, shadow_sensor
 from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.retention import retention, retention_schedule
 from fraud_platform.defs.schedules import daily_schedule, monthly_retraining_schedule
 from fraud_platform.defs.sensors import (
     retrain_on_drift_sensor,
@@ -25,8 +26,8 @@ redact_all_logs()
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([ingestion, features, training, scoring, monitoring]),
     asset_checks=CHECKS,
-    jobs=[daily, retraining, promote_model, roll_back_model, settle_shadow],
-    schedules=[daily_schedule, monthly_retraining_schedule],
+    jobs=[daily, retraining, promote_model, roll_back_model, settle_shadow, retention],
+    schedules=[daily_schedule, monthly_retraining_schedule, retention_schedule],
     sensors=[
         landing_sensor,
         late_labels_sensor,

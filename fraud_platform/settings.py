@@ -127,6 +127,22 @@ class Settings(BaseSettings):
     performance_f1_limit: float = Field(0.72, ge=0, le=1, description="realised F1 below which retraining is asked for")
     performance_window_days: int = Field(14, ge=1, description="days over which realised performance is measured")
 
+    # Seven years: how long a bank's decisions are kept for audits and disputes.
+    retention_decisions_days: int = Field(
+        2557, ge=1, description="days that predictions, models, their metrics and releases are kept"
+    )
+    retention_transactions_days: int = Field(
+        2557, ge=1, description="days that raw transactions, their quarantine and labels are kept"
+    )
+    retention_features_days: int = Field(400, ge=1, description="days that features and splits are kept")
+    retention_reports_days: int = Field(
+        2557, ge=1, description="days that drift reports and realised performance are kept"
+    )
+    retention_hot_log_days: int = Field(30, ge=1, description="days that logs stay where runs wrote them")
+    retention_cold_log_days: int = Field(
+        365, ge=1, description="days that logs are kept in all, compressed after those"
+    )
+
     actor: str = Field("", description="who acts, for the audit trail; default the login name and the machine")
     audit: str = Field("", description="audit trail, folder or s3:// prefix; default $FRAUD_STORAGE/audit")
     audit_key_file: str = Field("", description="file with the key that signs the audit trail; default unsigned")

@@ -141,3 +141,41 @@ def test_retraining_test_reading_and_release_are_recorded_and_vouched_for(type_i
     answer = type_in("audit", "verify", "--anchors")
     assert answer.code == 1
     assert "entry 3 is missing (noted in registered version 1)" in answer.err
+
+
+def test_a_transaction_is_erased_by_name_and_shown_in_the_trail_by_its_pseudonym(type_in, released):
+    table = next((released / "storage" / "splits").glob("*.parquet"))
+    splits = pd.read_parquet(table)
+    gone = splits.loc[splits["split"] == "train", "transaction_id"].iloc[:2].tolist()
+    answer = type_in("erase", "--transaction-id", gone[0], "--transaction-id", gone[1], "--reason", "request 17")
+    assert answer.code == 0, answer
+    assert "2 transactions erased" in answer.out
+    assert "2 from raw_transactions, 2 from features, 2 from confirmed_labels, 2 from splits" in answer.out
+    assert "learned from them, train anew: model 1.0.0" in answer.out
+    assert "still in the landing zone, whose owner must remove it:" in answer.out
+    assert not set(gone) & set(pd.read_parquet(table)["transaction_id"])
+    shown = type_in("audit", "show", "--event", "erasure", "--json").out
+    assert [json.loads(line)["reason"] for line in shown.splitlines()] == ["request 17"] * 2
+    assert not any(name in answer.out + shown for name in gone)
+    assert type_in("audit", "verify").code == 0
+    assert "stored nowhere, tombstone left" in type_in("erase", "--transaction-id", gone[0]).out
+
+
+@pytest.mark.parametrize("arguments", [(), ("--transaction-id", " ")])
+def test_an_erasure_without_a_transaction_is_wrong_usage(type_in, home, arguments):
+    assert type_in("erase", *arguments).code == 2
+    assert not home.exists()
+
+
+def test_an_erasure_while_a_run_is_at_work_asks_to_be_repeated(type_in, released):
+    import dagster as dg
+
+    from fraud_platform.defs.instance import open_instance
+
+    with open_instance() as instance:
+        run = instance.create_run_for_job(
+            dg.GraphDefinition(name="some_work").to_job(), status=dg.DagsterRunStatus.STARTED
+        )
+    answer = type_in("erase", "--transaction-id", "bank-1")
+    assert_one_line_of(type_in("erase", "--transaction-id", "bank-1"), f"first: {run.run_id}", "same command again")
+    assert "tombstone left" in answer.out

@@ -71,7 +71,7 @@ def transaction_subject(transaction_id: str, key: bytes) -> str:
     return f"transaction/{pseudonym_of(transaction_id, key)}"
 
 
-def read_tombstones(storage_url: str | os.PathLike[str] | UPath) -> Tombstones:
+def read_tombstones(storage_url: str | os.PathLike[str]) -> Tombstones:
     """Every tombstone in the storage below a folder or `s3://` prefix; a single listing where nothing was erased.
 
     Raises:
@@ -85,7 +85,7 @@ def read_tombstones(storage_url: str | os.PathLike[str] | UPath) -> Tombstones:
     return Tombstones(_read_key(folder), frozenset(names - {_KEY}))
 
 
-def key_of(storage_url: str | os.PathLike[str] | UPath) -> bytes:
+def key_of(storage_url: str | os.PathLike[str]) -> bytes:
     """The key of this storage, made at the first call; of several makers at once, one wins for all.
 
     Raises:
@@ -102,7 +102,7 @@ def key_of(storage_url: str | os.PathLike[str] | UPath) -> bytes:
     return _read_key(folder)
 
 
-def leave_tombstones(storage_url: str | os.PathLike[str] | UPath, transaction_ids: Iterable[str]) -> dict[str, str]:
+def leave_tombstones(storage_url: str | os.PathLike[str], transaction_ids: Iterable[str]) -> dict[str, str]:
     """The pseudonym of each transaction, its tombstone left before this returns; leaving one again changes nothing.
 
     Raises:

@@ -78,12 +78,14 @@ def test_these_are_the_jobs_clocks_and_sensors():
         "daily",
         "retraining",
         "promote_model",
+        "retention",
         "roll_back_model",
         "settle_shadow",
     }
     assert {schedule.name: schedule.job_name for schedule in repository.schedule_defs} == {
         "daily_schedule": "daily",
         "monthly_retraining_schedule": "retraining",
+        "retention_schedule": "retention",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "landing_sensor",
