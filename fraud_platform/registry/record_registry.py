@@ -131,7 +131,7 @@ class RecordRegistry:
 
     def claim(self, version: ModelVersion | str, *, at: datetime) -> AbstractContextManager[None]:
         """See `ModelRegistry.claim`."""
-        return claimed(self._store, self.find(_reference(version)).version, at=at)
+        return claimed(self._store, self._snapshot().find(version).version, at=at)
 
     def promote(
         self,
@@ -255,19 +255,17 @@ class RecordRegistry:
 
     def mark_rejected(self, version: ModelVersion | str, reason: str) -> ModelVersion:
         """See `ModelRegistry.mark_rejected`."""
-        record = self._demotable(self._snapshot(), version)
-        self._write(record, "rejection_reason", reason)
-        return self.set_stage(record.version, "Archived", reason=reason)
+        self._write(self._demotable(self._snapshot(), version), "rejection_reason", reason)
+        return self.set_stage(version, "Archived", reason=reason)
 
     def note(self, version: ModelVersion | str, name: str, text: str) -> None:
         """See `ModelRegistry.note`."""
-        wanted = version if isinstance(version, ModelVersion) else self.find(version)
-        self._store.set_tag(wanted.version, f"{_NOTE_PREFIX}{name}", text)
+        self._store.set_tag(self._snapshot().find(version).version, f"{_NOTE_PREFIX}{name}", text)
 
     def notes(self, name: str) -> dict[str, str]:
         """See `ModelRegistry.notes`."""
-        tag = f"{_NOTE_PREFIX}{name}"
-        return {record.version: record.tags[tag] for record in self._store.records() if tag in record.tags}
+        found = {record.version: record.tags.get(f"{_NOTE_PREFIX}{name}") for record in self._store.records()}
+        return {version: text for version, text in found.items() if text is not None}
 
     def _with_true_history(self, snapshot: Snapshot) -> Snapshot:
         """The same without entries that an interrupted promotion left: they must not turn into history later."""
@@ -297,7 +295,3 @@ class RecordRegistry:
             self._store.set_tag(record.version, name, text)
         else:
             self._store.delete_tag(record.version, name)
-
-
-def _reference(version: ModelVersion | str) -> str:
-    return version.version if isinstance(version, ModelVersion) else version
