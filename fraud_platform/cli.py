@@ -14,7 +14,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
-from fraud_platform.cli_models import models, open_registry, promote, rollback
+from fraud_platform.cli_models import card, models, open_registry, promote, rollback
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings, remember
 from fraud_platform.storage import is_storage_failure, open_location
@@ -198,7 +198,7 @@ def score(
         out.print("[yellow]The model has learned from SIMULATED DATA.[/]")
 
 
-for _command in (models, promote, rollback):
+for _command in (models, promote, rollback, card):
     app.command()(_command)
 
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from fraud_platform.defs.assets import features, ingestion, monitoring, scoring, training
+from fraud_platform.defs.assets import features, ingestion, monitoring, release, scoring, training
 from fraud_platform.defs.checks import CHECKS
 from fraud_platform.defs.deployments import resources
 from fraud_platform.defs.jobs import daily, retraining
@@ -19,7 +19,7 @@ from fraud_platform.defs.sensors import (
 )
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([ingestion, features, training, scoring, monitoring]),
+    assets=dg.load_assets_from_modules([ingestion, features, training, release, scoring, monitoring]),
     asset_checks=CHECKS,
     jobs=[daily, retraining, promote_model, roll_back_model, settle_shadow],
     schedules=[daily_schedule, monthly_retraining_schedule],
