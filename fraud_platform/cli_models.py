@@ -1,4 +1,4 @@
-"""The commands about registered models: list, promote, roll back.
+"""The commands about registered models: list, promote, roll back, card.
 
 What a promotion does belongs to `registry.promotion`; what is printed belongs to `terminal`.
 """
@@ -11,8 +11,8 @@ import typer
 from fraud_platform.cli_days import parse_day
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings
-from fraud_platform.storage import DayStore
-from fraud_platform.terminal import print_change, print_versions
+from fraud_platform.storage import DayStore, open_location, write_atomically
+from fraud_platform.terminal import out, print_change, print_markdown, print_versions
 
 if TYPE_CHECKING:
     from fraud_platform.registry.mlflow_registry import MlflowRegistry
@@ -82,6 +82,43 @@ def rollback(reason: Reason = "by hand", approved_by: ApprovedBy = None, decides
         changed_at=datetime.now(UTC),
     )
     print_change(change)
+
+
+def card(
+    version: Version,
+    output: Annotated[
+        str | None, typer.Option(help="Where the card goes: .html, with its plots inside, or .md; default: shown here.")
+    ] = None,
+) -> None:
+    """The card of a model: what it is and reaches, who let it decide, and what became of it since.
+
+    Example: fraud-platform card champion --output card.html
+    """
+    from fraud_platform.monitoring.life import life_markdown, life_of
+    from fraud_platform.registry.card_page import card_page
+    from fraud_platform.registry.model_card import APPROVAL_HEADING, standing_markdown
+
+    wanted = open_registry().find(version)
+    store = DayStore.at(load_settings().storage_url)
+    is_stored = store.exists("model_card", wanted.as_of, "json")
+    stored = store.read_json("model_card", wanted.as_of) if is_stored else {}
+    if stored.get("version") != wanted.version:
+        raise PlatformError(
+            f"no card of version {wanted.version} is stored; materialise model_release of {wanted.as_of} again"
+        )
+    released, _, _ = stored["markdown"].partition(APPROVAL_HEADING)
+    life = life_markdown(life_of(store, wanted.version, wanted.as_of))
+    markdown = f"{released}{standing_markdown(wanted)}\n{life}"
+    if output is None:
+        print_markdown(markdown)
+        return
+    target = open_location(output)
+    if target.suffix not in (".html", ".md"):
+        raise PlatformError(f"cannot write {target.name}: name the output .html or .md")
+    is_page = target.suffix == ".html"
+    page = card_page(f"fraud_detector {wanted.semver}", markdown, stored["pictures"]) if is_page else markdown
+    write_atomically(target, page.encode())
+    out.print(f"card of {wanted.semver}: {output}", soft_wrap=True, highlight=False)
 
 
 def open_registry() -> "MlflowRegistry":

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from fraud_platform.defs.assets import features, ingestion, monitoring, scoring, splits, training
+from fraud_platform.defs.assets import features, ingestion, monitoring, release, scoring, splits, training
 from fraud_platform.defs.checks import CHECKS
 from fraud_platform.defs.deployments import resources
 from fraud_platform.defs.jobs import daily, retraining
@@ -24,7 +24,7 @@ from fraud_platform.governance.redaction import redact_all_logs
 redact_all_logs()
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([ingestion, features, splits, training, scoring, monitoring]),
+    assets=dg.load_assets_from_modules([ingestion, features, splits, training, release, scoring, monitoring]),
     asset_checks=CHECKS,
     jobs=[daily, retraining, promote_model, roll_back_model, settle_shadow, retention],
     schedules=[daily_schedule, monthly_retraining_schedule, retention_schedule],

@@ -140,6 +140,13 @@ def print_change(change: "ChampionChange") -> None:
     out.print(f"tried before: {change.smoke_test}", soft_wrap=True, highlight=False)
 
 
+def print_markdown(text: str) -> None:
+    """A document, laid out for the terminal."""
+    from rich.markdown import Markdown
+
+    out.print(Markdown(text))
+
+
 def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:
     """One row per variable: its effective value and where it comes from."""
     table = _table("Settings")

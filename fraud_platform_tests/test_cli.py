@@ -193,6 +193,23 @@ def test_a_promotion_and_a_rollback_say_who_decides_from_when_on_and_why(type_in
     assert type_in("promote", "1", "--from", "2026-02-30").code == 2
 
 
+def test_a_card_tells_who_let_a_model_decide_and_what_became_of_it(type_in, released, tmp_path):
+    answer = type_in("card", "champion", "--output", tmp_path / "card.html")
+    assert answer.code == 0, answer
+    page = (tmp_path / "card.html").read_text()
+    # The four plots of the validation stand inside the file.
+    assert page.count('src="data:image/png;base64,') == 4
+    assert "It has decided no day yet." in page
+    assert type_in("card", "1", "--output", tmp_path / "card.md").code == 0
+    text = (tmp_path / "card.md").read_text()
+    assert f"| champion from | {day_number(5)} |" in text
+    assert "| approved by | nobody, by the release policy |" in text
+    assert "Acceptance gates" in type_in("card", "champion").out
+    assert_one_line_of(type_in("card", "1", "--output", "card.pdf"), "name the output .html or .md")
+    register_twin(open_registry())
+    assert_one_line_of(type_in("card", "2"), f"materialise model_release of {day_number(4)} again")
+
+
 def test_a_promotion_that_is_refused_is_one_line(type_in, released):
     assert_one_line_of(type_in("promote", "7"), "no model is '7'; there is 1 (1.0.0) champion")
     assert_one_line_of(type_in("promote", "1", "--from", str(day_number(4))), "so it decides from the day after on")

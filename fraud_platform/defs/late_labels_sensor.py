@@ -30,8 +30,11 @@ def late_labels_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     reported = materialised_days(instance, "realised_performance")
     if not reported:
         return dg.SensorResult(skip_reason="no realised performance yet")
-    first = reported[-1] - timedelta(days=SETTINGS.label_horizon_days + ROLLING_DAYS)
-    facts = {day: _facts(instance, day) for day in materialised_days(instance, "confirmed_labels") if day >= first}
+    first = reported[-1] - _horizon()
+    # A day's figures rest on the labels of its week, too: without them its state would seem to have changed.
+    known_from = first - timedelta(days=ROLLING_DAYS)
+    arrivals = (day for day in materialised_days(instance, "confirmed_labels") if day >= known_from)
+    facts = {day: _facts(instance, day) for day in arrivals}
     requests = []
     for day in (day for day in reported if day >= first):
         begin, end = day - timedelta(days=ROLLING_DAYS - 1), day + _horizon()

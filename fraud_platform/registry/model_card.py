@@ -7,10 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fraud_platform.registry.registry import ModelVersion
 from fraud_platform.registry.release import GateResult
 from fraud_platform.registry.tables import FIGURES, slices_markdown
 from fraud_platform.training.evaluation import Evaluation, Interval
 from fraud_platform.training.slices import Slice
+
+APPROVAL_HEADING = "## Approval"
 
 _ORIGINS = {
     "landed": "transactions landed by upstream systems",
@@ -96,6 +99,27 @@ def model_card(
             *(f"- {limit}" for limit in _LIMITS),
             "",
         )
+    )
+
+
+def standing_markdown(version: ModelVersion, policy_version: str | None = None) -> str:
+    """The section "Approval": where the version stands, who let it decide, from when on, and what speaks against it."""
+    days = ", ".join(day.isoformat() for day in version.champion_from) or "never"
+    shadow = "none"
+    if version.shadow_from is not None:
+        shadow = f"{version.shadow_from} to {version.shadow_until or 'now'}"
+    facts = [
+        ("version", f"{version.semver} (number {version.version})"),
+        ("stage", version.stage),
+        ("champion from", days),
+        ("why", version.promotion_reason or "it was not promoted"),
+        ("approved by", version.approved_by or "nobody, by the release policy"),
+        ("shadow", shadow),
+        ("rejected", version.rejection or "no"),
+        *([("release policy", policy_version)] if policy_version else []),
+    ]
+    return "\n".join(
+        (APPROVAL_HEADING, "", *_table(("fact", "value"), [(key, _text(entry)) for key, entry in facts]), "")
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fraud_platform.errors import ModelError
 from fraud_platform.registry.comparison import ChampionComparison
-from fraud_platform.registry.model_card import model_card
+from fraud_platform.registry.model_card import model_card, standing_markdown
 from fraud_platform.registry.model_metadata import model_metadata
 from fraud_platform.registry.policy import ReleasePolicy
 from fraud_platform.registry.promotion import SmokeTester, champion_of, promote_version
@@ -42,7 +42,7 @@ class Release:
         cause: the same in a sentence.
         champion: semantic version of the champion after the decision; None without one.
         decided_at: when, UTC.
-        model_card: Markdown.
+        model_card: Markdown, with its standing at that moment.
         metadata: the model's, as a flat document.
         policy: the limits that were held.
     """
@@ -169,7 +169,7 @@ def release_candidate(
         version = _carry_out(registry, version, action, decision, day=day, decided_at=decided_at, test=test)
         champion = version if action == "released" else champion
     metadata = model_metadata(version, bundle, validation, trained or {})
-    registry.annotate(version, {"policy_version": rules.version})
+    version = registry.annotate(version, {"policy_version": rules.version})
     return Release(
         version=version,
         action=action,
@@ -178,7 +178,7 @@ def release_candidate(
         cause=cause,
         champion=champion.semver if champion else None,
         decided_at=decided_at,
-        model_card=card,
+        model_card=f"{card}\n{standing_markdown(version, rules.version)}",
         metadata=metadata,
         policy=rules,
     )

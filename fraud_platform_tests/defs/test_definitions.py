@@ -4,7 +4,8 @@ import dagster as dg
 import pytest
 
 from fraud_platform.definitions import defs
-from fraud_platform.defs.assets.training import model_release, splits, trained_model, validation_metrics
+from fraud_platform.defs.assets.release import model_release
+from fraud_platform.defs.assets.training import splits, trained_model, validation_metrics
 from fraud_platform.defs.daily_asset import ONE_RUN_PER_DAY, ONE_RUN_PER_RANGE
 from fraud_platform.defs.partitions import DAYS
 

@@ -115,6 +115,16 @@ def test_the_first_model_makes_ingested_days_wait_for_their_scores(home):
     assert tick(home, "landing_sensor", cursor)[0] == []
 
 
+def test_a_model_approved_without_dagster_makes_days_wait_for_their_scores(copied_home):
+    day = day_number(1)
+    ingest(copied_home, day)
+    materialise(copied_home.instance, "model_release", day, action="approval")
+    # The copied home's registry has a champion, of which this history knows nothing.
+    requests, _, _ = tick(copied_home, "landing_sensor")
+    assert (requests[0].partition_key, requests[0].tags["fraud/cause"]) == (day.isoformat(), "ingested, but not scored")
+    assert selected(requests[0]) == []
+
+
 def test_new_labels_leave_the_decisions_alone(home):
     home.put(ONE, "a.csv", "x")
     ingest(home, ONE)

@@ -1,14 +1,14 @@
 """Which days are reported again when labels arrive late: once for each change, and only where labels concern them."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from fraud_platform.defs.history import latest_materialisation_metadata
-from fraud_platform.ingestion.label_lookup import LabelFacts
+from fraud_platform.ingestion.label_lookup import LabelFacts, label_state
 from fraud_platform_tests.defs.test_history import materialise
 from fraud_platform_tests.defs.test_sensors import tick
 from fraud_platform_tests.platform_home import SCORED, PlatformHome, day_number, open_home
@@ -53,6 +53,16 @@ def test_a_change_is_asked_for_once_even_while_its_run_waits(home):
     # Another change of the same labels is another cause.
     label(home, DAYS[1], "v2", DAYS[0])
     assert asked(home) == [DAYS[0].isoformat()]
+
+
+def test_as_days_pass_nothing_is_asked_for_again(home):
+    calendar = [day_number(number) for number in range(-60, 1)]
+    facts = {day: LabelFacts("v1", frozenset([day])) for day in calendar}
+    for day in calendar:
+        materialise(home.instance, "confirmed_labels", day, **facts[day].as_text())
+        state = label_state(facts, day - timedelta(days=6), day)
+        materialise(home.instance, "realised_performance", day, label_state=state)
+    assert asked(home) == []
 
 
 @pytest.fixture
