@@ -106,7 +106,7 @@ class Processes:
             ended[name] = subprocess.CompletedProcess(process.args, process.returncode, out, err)
         return ended
 
-    def wait(self, what: str, look: Callable[[], Any], seconds: float = 60) -> Any:
+    def wait(self, what: str, look: Callable[[], Any], seconds: float = 180) -> Any:
         """What `look` gives once it gives something; a process that ends meanwhile is an error."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -20,7 +20,7 @@ from fraud_platform_tests.production.processes import (
 )
 
 SERVICES = compose_file()["services"]
-# Of its own making is the schema's word for what only one kind of installation starts.
+# What only a development installation starts.
 DEVELOPMENT = {name for name, service in SERVICES.items() if service.get("profiles") == ["development"]}
 PRODUCTION = sorted(set(SERVICES) - DEVELOPMENT)
 

@@ -118,8 +118,8 @@ def stack(tmp_path_factory) -> Iterator[Stack]:
         for name in ("webserver", "daemon"):
             places = {f"{DEPLOY}/workspace.yaml": str(workspace), "3000": str(ports["webserver"])}
             started.start(name, command_of(name, **places))
-        for name, health in {"webserver": ("webserver", "3000"), "mlflow": ("mlflow", "5000")}.items():
-            check = health_check_of(name, **{health[1]: str(ports[health[0]])})
+        for name, port in {"webserver": "3000", "mlflow": "5000"}.items():
+            check = health_check_of(name, **{port: str(ports[name])})
             started.wait(name, lambda check=check: started.run(check).returncode == 0, START_SECONDS)
         stack.start_seconds = time.monotonic() - begin
         yield stack
@@ -160,8 +160,7 @@ def _land(s3: Any, day: date) -> None:
 
 def _start_mlflow(started: Processes, postgres: PostgresServer, ports: dict[str, int]) -> None:
     told = compose_file()["services"]["mlflow"]["environment"]
-    here = {"mlflow@postgres:5432": f"mlflow@127.0.0.1:{postgres.port}"}
-    url = told["MLFLOW_BACKEND_STORE_URI"].replace(*next(iter(here.items())))
+    url = told["MLFLOW_BACKEND_STORE_URI"].replace("postgres:5432", f"127.0.0.1:{postgres.port}")
     host = f"{SITES['mlflow']}:{ports['https']}"
     started.start(
         "mlflow",
@@ -211,13 +210,13 @@ def test_a_retraining_asked_for_from_outside_releases_the_first_model(stack):
     launch = ["dagster", "job", "launch", "--workspace", workspace, "--job", "retraining", "--tags", tags]
     launched = stack.processes.run(launch)
     assert launched.returncode == 0, launched.stderr
-    stack.processes.wait("retraining", lambda: stack.finished("retraining", 1), 90)
+    stack.processes.wait("retraining", lambda: stack.finished("retraining", 1))
     assert stack.postgres.ask("mlflow", "SELECT alias, version FROM registered_model_aliases") == ["champion|1"]
     assert any(key.endswith(".zip") for key in stack.keys("mlflow/")), "the bundle is not in the bucket"
 
 
 def test_the_day_is_then_decided_without_being_asked_for(stack):
-    stack.processes.wait("decisions of the day", lambda: stack.finished("daily", 2), 90)
+    stack.processes.wait("decisions of the day", lambda: stack.finished("daily", 2))
     assert set(DAILY_ASSETS) <= {key.split("/")[1] for key in stack.keys("storage/")}
     body = stack.s3.get_object(Bucket=BUCKET, Key=f"storage/daily_predictions/{DAY}.parquet")["Body"].read()
     decisions = pd.read_parquet(io.BytesIO(body))
