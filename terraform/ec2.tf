@@ -34,7 +34,9 @@ locals {
     module = "dagster_aws.ecs"
     class  = "EcsRunLauncher"
     config = {
-      task_definition             = aws_ecs_task_definition.platform["run"].arn
+      # By name, which means the newest: with a number, which is not known before it is made, no plan could say that a
+      # release replaces the host.
+      task_definition             = local.task_families["run"]
       container_name              = "run"
       use_current_ecs_task_config = false
       # Without a tag the launcher asks for no secrets; the task definition names the one it needs.
@@ -106,6 +108,9 @@ resource "aws_instance" "host" {
   }
 
   tags = { Name = "${local.name}-host" }
+
+  # The daemon looks for the newest task definition when it starts.
+  depends_on = [aws_ecs_task_definition.platform]
 
   lifecycle {
     # A newer image of the same Ubuntu is taken at the next release, not by the next unrelated apply.

@@ -17,6 +17,8 @@ locals {
     command = ["fraud-platform", "doctor"]
   }
 
+  task_families = { for task in keys(local.task_commands) : task => "${local.name}-${task}" }
+
   # The image's user, its home, and what it may write to; everything else is read-only.
   image_user       = "10001"
   image_home       = "/var/lib/fraud-platform"
@@ -34,7 +36,7 @@ locals {
 resource "aws_ecs_task_definition" "platform" {
   for_each = local.task_commands
 
-  family                   = "${local.name}-${each.key}"
+  family                   = local.task_families[each.key]
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
   cpu                      = var.run_size.cpu
@@ -70,6 +72,7 @@ resource "aws_ecs_task_definition" "platform" {
       essential              = false
       user                   = "0"
       readonlyRootFilesystem = true
+      memoryReservation      = 64
       command                = concat(["chown", local.image_user], values(local.writable_folders))
       environment            = []
       mountPoints            = local.mount_points
@@ -84,9 +87,11 @@ resource "aws_ecs_task_definition" "platform" {
       essential              = true
       user                   = local.image_user
       readonlyRootFilesystem = true
-      command                = each.value
-      dependsOn              = [{ containerName = "prepare", condition = "SUCCESS" }]
-      environment            = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
+      # What it begins with; it may take all that the task has.
+      memoryReservation = 512
+      command           = each.value
+      dependsOn         = [{ containerName = "prepare", condition = "SUCCESS" }]
+      environment       = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
       # libpq reads it where the URL names no password.
       secrets          = [{ name = "PGPASSWORD", valueFrom = aws_secretsmanager_secret.database["dagster"].arn }]
       mountPoints      = local.mount_points

@@ -233,7 +233,7 @@ data "aws_iam_policy_document" "runs" {
     content {
       sid       = "Start"
       actions   = ["ecs:RunTask"]
-      resources = ["${aws_ecs_task_definition.platform["run"].arn_without_revision}:*"]
+      resources = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task-definition/${local.task_families["run"]}:*"]
 
       condition {
         test     = "ArnEquals"

@@ -59,7 +59,7 @@ output "command_task" {
   description = "What `aws ecs run-task` needs to run a fraud-platform command by hand"
   value = {
     cluster         = aws_ecs_cluster.main.name
-    task_definition = aws_ecs_task_definition.platform["command"].family
+    task_definition = local.task_families["command"]
     subnets         = [for zone in local.zones : aws_subnet.private[zone].id]
     security_group  = aws_security_group.runs.id
   }

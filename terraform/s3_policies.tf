@@ -177,6 +177,7 @@ resource "aws_s3_bucket_policy" "access_logs" {
 data "aws_iam_policy_document" "access_logs_bucket" {
   source_policy_documents = [data.aws_iam_policy_document.only_tls["access-logs"].json]
 
+  # The path names the account: a load balancer of another one writes elsewhere.
   statement {
     sid       = "LoadBalancerWrites"
     actions   = ["s3:PutObject"]
@@ -185,12 +186,6 @@ data "aws_iam_policy_document" "access_logs_bucket" {
     principals {
       type        = "Service"
       identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account_id]
     }
   }
 }

@@ -71,7 +71,11 @@ class Terraform:
 
     def set_variables(self, **changes: Any) -> None:
         """The variables of every further command: those of the tests, with these instead."""
-        (self.folder / "test.auto.tfvars.json").write_text(json.dumps({**VARIABLES, **changes}))
+        self.set_only(**{**VARIABLES, **changes})
+
+    def set_only(self, **values: Any) -> None:
+        """The variables of every further command: these and no others."""
+        (self.folder / "test.auto.tfvars.json").write_text(json.dumps(values))
 
     def outputs(self) -> dict[str, Any]:
         """The outputs of what was applied."""
@@ -112,5 +116,8 @@ def prepare(folder: Path, endpoint: str, sources: Path = SOURCES) -> Terraform:
     finished = terraform.run("init", "-lockfile=readonly")
     if finished.returncode != 0:
         pytest.skip(f"terraform init finds no provider (TF_PLUGIN_DIR names a mirror): {finished.stderr.strip()[:300]}")
-    terraform.set_variables()
+    if sources == SOURCES:
+        terraform.set_variables()
+    else:
+        terraform.set_only(account_id=ACCOUNT)
     return terraform

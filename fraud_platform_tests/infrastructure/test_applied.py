@@ -2,13 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
 from fraud_platform_tests.infrastructure.policies import Request, actions, is_denied, statements
-from fraud_platform_tests.infrastructure.terraform import ACCOUNT, NAME, REGION, REPLICA_REGION, Terraform
+from fraud_platform_tests.infrastructure.terraform import (
+    ACCOUNT,
+    NAME,
+    REGION,
+    REPLICA_REGION,
+    SOURCES,
+    Terraform,
+    prepare,
+)
 
 pytestmark = [pytest.mark.applied, pytest.mark.usefixtures("applied", "in_aws")]
 
@@ -30,7 +39,9 @@ def _s3(bucket: str) -> Any:
 
 
 def _buckets() -> list[str]:
-    return [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
+    """Those of the configuration; that of Terraform's state belongs to another."""
+    names = [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]]
+    return [name for name in names if name.startswith(NAME)]
 
 
 def _policy(bucket: str) -> dict[str, Any]:
@@ -283,16 +294,42 @@ def test_the_task_of_a_run_is_told_where_everything_is_and_writes_only_where_it_
     assert run["dependsOn"] == [{"containerName": "prepare", "condition": "SUCCESS"}]
 
 
+def test_a_release_replaces_the_host_and_the_task_definitions_and_nothing_that_holds_data(applied: Terraform) -> None:
+    applied.succeed("plan", "-var=image_tag=1.2.4", "-out=rollout", "-parallelism=40")
+    changes = json.loads(applied.succeed("show", "-json", "rollout"))["resource_changes"]
+    actions_of = {change["address"]: change["change"]["actions"] for change in changes if change["mode"] == "managed"}
+    replaced = {address for address, what in actions_of.items() if "delete" in what}
+    assert replaced == {
+        "aws_instance.host",
+        "aws_volume_attachment.data",
+        'aws_ecs_task_definition.platform["run"]',
+        'aws_ecs_task_definition.platform["command"]',
+        *(f'aws_lb_target_group_attachment.page["{page}"]' for page in ("dagster", "mlflow", "grafana")),
+    }
+    updated = {address for address, what in actions_of.items() if what == ["update"]}
+    assert updated == {'aws_cloudwatch_metric_alarm.main["host-is-unwell"]'}
+
+
 def test_what_holds_data_cannot_be_destroyed(applied: Terraform) -> None:
     finished = applied.run("plan", "-destroy", "-refresh=false", "-no-color")
     assert finished.returncode == 1
-    protected = {
-        "aws_s3_bucket.data",
-        "aws_s3_bucket.copy",
-        "aws_kms_key.main",
-        "aws_kms_key.replica",
-        "aws_db_instance.platform",
-    }
+    # What those depend on, such as their key, is not even tried.
+    protected = {"aws_s3_bucket.data", "aws_s3_bucket.copy", "aws_kms_key.replica", "aws_db_instance.platform"}
     message = " ".join(finished.stderr.replace("│", " ").split())
     assert message.count("Instance cannot be destroyed") >= len(protected)
     assert [resource for resource in protected if resource not in message] == []
+
+
+def test_the_bucket_of_the_state_is_private_encrypted_and_keeps_versions(aws: str, tmp_path: Path) -> None:
+    bootstrap = prepare(tmp_path / "bootstrap", aws, SOURCES / "bootstrap")
+    bootstrap.succeed("apply", "-auto-approve")
+    assert bootstrap.run("plan", "-detailed-exitcode").returncode == 0
+    bucket = f"fraud-platform-terraform-state-{ACCOUNT}"
+    assert f'bucket     = "{bucket}"' in bootstrap.outputs()["backend"]
+    s3 = boto3.client("s3", region_name=REGION)
+    rule = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert list(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == [True] * 4
+    request = Request("s3:GetObject", f"arn:aws:s3:::{bucket}/production.tfstate", {"aws:SecureTransport": "false"})
+    assert is_denied(request, _policy(bucket))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fraud_platform.settings import Settings
-from fraud_platform_tests.infrastructure.terraform import SOURCES, VARIABLES, Terraform, executable
+from fraud_platform_tests.infrastructure.terraform import SOURCES, VARIABLES, Terraform, executable, prepare
 
 CONCERNS = sorted(SOURCES.glob("*.tf"))
 
@@ -40,6 +40,11 @@ def test_the_files_are_in_terraforms_own_format() -> None:
 
 def test_the_configuration_is_valid(configuration: Terraform) -> None:
     assert json.loads(configuration.succeed("validate", "-json"))["diagnostics"] == []
+
+
+def test_the_configuration_of_the_states_bucket_is_valid(aws: str, tmp_path: Path) -> None:
+    bootstrap = prepare(tmp_path / "bootstrap", aws, SOURCES / "bootstrap")
+    assert json.loads(bootstrap.succeed("validate", "-json"))["diagnostics"] == []
 
 
 def test_the_lock_file_holds_for_every_platform_the_project_supports() -> None:

@@ -46,7 +46,7 @@ def _refused(role: str, requests: Iterator[Request]) -> list[Request]:
 
 
 @pytest.fixture
-def open_buckets(applied: Terraform) -> Iterator[None]:
+def open_buckets(applied: Terraform, in_aws: None) -> Iterator[None]:
     """The buckets without their policies: moto does not look at conditions, and so refuses what they refuse to some."""
     s3 = boto3.client("s3", region_name=REGION)
     buckets = [name for purpose, name in applied.outputs()["buckets"].items() if purpose != "access-logs"]
@@ -206,7 +206,8 @@ def test_the_daemon_can_launch_watch_and_end_a_run_with_the_launcher_it_is_given
     task = task_of(run)
     assert task["taskDefinitionArn"].startswith(f"{FAMILY}:")
     override = task["overrides"]["containerOverrides"][0]
-    assert (override["name"], override["command"][:3]) == ("run", ["dagster", "api", "execute_run"])
+    assert override["name"] == "run"
+    assert "execute_run" in override["command"]
 
 
 def _ecs_requests(calls: list[tuple[str, str, dict[str, Any]]]) -> list[Request]:
