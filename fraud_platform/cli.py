@@ -19,7 +19,8 @@ from fraud_platform.cli_models import card, models, open_registry, promote, roll
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
 from fraud_platform.governance.redaction import redact_all_logs
-from fraud_platform.settings import load_settings, remember
+from fraud_platform.settings import load_settings
+from fraud_platform.settings_file import remember
 from fraud_platform.storage import is_storage_failure, open_location
 from fraud_platform.terminal import (
     SIMULATED_NOTE,

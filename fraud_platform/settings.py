@@ -277,27 +277,6 @@ def setting_sources() -> dict[str, str]:
     return {variable: source(variable) for variable in map(_variable_name, Settings.model_fields)}
 
 
-def remember(home: Path, **values: str) -> None:
-    """Writes `values` (by variable name) to `$FRAUD_HOME/settings.env`, keeping what else stands there."""
-    from dotenv import dotenv_values
-    from upath import UPath
-
-    from fraud_platform.storage import write_atomically
-
-    path = home / SETTINGS_FILE
-    merged = {**dotenv_values(path), **values}
-    lines = "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()) if value is not None)
-    write_atomically(UPath(path), lines.encode())
-
-
-def _quoted(value: str) -> str:
-    """`value` as a line of an environment file holds it; quoted where a space or `#` would cut it off."""
-    if re.fullmatch(r"[\w./:@%+,-]*", value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
 def _unreadable_json(error: SettingsError) -> str:
     """What a list that is no JSON is told; pydantic names only the field."""
     fields = [field for field in Settings.model_fields if f'"{field}"' in str(error)]
