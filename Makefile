@@ -47,6 +47,20 @@ format: setup  ## rewrite the sources in the house format
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 
+.PHONY: audit-dependencies
+audit-dependencies: setup  ## known vulnerabilities of the locked dependencies; needs PyPI's advisory service
+	$(UV) export --quiet --locked --all-groups --no-emit-project --output-file .tools/locked.txt
+	@# Strict: a package that could not be looked up is a failure, not a pass.
+	$(UV) tool run 'pip-audit>=2.10,<3' --strict --disable-pip --requirement .tools/locked.txt
+
+.PHONY: scan-secrets
+scan-secrets: setup  ## secrets among the committed files; also part of the tests
+	$(RUN) pytest -n 0 fraud_platform_tests/test_secrets.py
+
+.PHONY: secrets-baseline
+secrets-baseline: setup  ## accept what the secret scan finds now: look at the difference before you commit it
+	$(RUN) detect-secrets scan --no-verify --exclude-files '^(uv\.lock|\.secrets\.baseline|notebooks/__marimo__/.*)$$' > .secrets.baseline
+
 .PHONY: check
 check: setup  ## format check, lint, types, definitions, tests: what CI runs
 	$(RUN) ruff format --check .
@@ -54,3 +68,8 @@ check: setup  ## format check, lint, types, definitions, tests: what CI runs
 	$(RUN) mypy
 	$(QUIET) $(RUN) dagster definitions validate --log-level error
 	$(RUN) pytest
+
+.PHONY: audit-workflows
+audit-workflows: setup  ## security and schema of the GitHub workflows, offline
+	$(RUN) zizmor --offline .github/workflows
+	$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -3,6 +3,7 @@
 What the bytes mean does not belong here; schemas live in the room that owns the table.
 """
 
+import errno
 import glob
 import hashlib
 import json
@@ -10,6 +11,7 @@ import os
 import platform
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +21,7 @@ from upath import UPath
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow.parquet as pq
 
 # Parquet keeps file-level text beside pandas' own; the prefix tells ours apart.
 _METADATA_PREFIX = "fraud_platform."
@@ -63,14 +66,54 @@ def write_atomically(path: UPath, data: bytes) -> None:
     _remove_abandoned(path)
     temporary = path.parent / f".{path.name}.{_writer(os.getpid())}.{uuid.uuid4().hex}.partial"
     try:
-        with open(temporary.path, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_through(temporary, data)
         os.replace(temporary.path, path.path)
     finally:
         if os.path.exists(temporary.path):
             os.unlink(temporary.path)
+
+
+def create_exclusively(path: UPath, data: bytes) -> None:
+    """Puts `data` at `path`, whole, where nothing is yet; of several writers exactly one succeeds.
+
+    On disk a complete hidden file is given its name by a hard link, which fails where the name is taken; an object
+    store is sent `If-None-Match: *`, which the server must honour (AWS and current S3-compatible servers do).
+
+    Raises:
+        FileExistsError: something is there already.
+        OSError: the location cannot be written.
+    """
+    if is_remote(path):
+        path.fs.invalidate_cache()
+        try:
+            path.fs.pipe_file(path.path, data, mode="create")
+        except OSError as error:
+            if _is_taken(error):
+                raise FileExistsError(errno.EEXIST, "exists already", str(path)) from error
+            raise
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{_writer(os.getpid())}.{uuid.uuid4().hex}.partial"
+    try:
+        _write_through(temporary, data)
+        os.link(temporary.path, path.path)
+    finally:
+        if os.path.exists(temporary.path):
+            os.unlink(temporary.path)
+
+
+def _is_taken(error: OSError) -> bool:
+    """Whether an object store refused because of `If-None-Match`, or because two such writes met."""
+    response = getattr(error.__cause__, "response", None) or {}
+    code = response.get("Error", {}).get("Code")
+    return isinstance(error, FileExistsError) or code in ("PreconditionFailed", "ConditionalRequestConflict", "412")
+
+
+def _write_through(path: UPath, data: bytes) -> None:
+    with open(path.path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _writer(process: int | str) -> str:
@@ -103,6 +146,19 @@ def sha256(data: bytes) -> str:
 def canonical_json(document: Any) -> bytes:
     """`document` as JSON: the same bytes for the same content (sorted keys, no NaN), a final newline."""
     return (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def _recurring_texts(file: "pq.ParquetFile") -> set[str]:
+    """The text columns of `file` with far fewer different values than rows: their dictionary has made them small."""
+    import pyarrow as pa
+
+    size: Counter[str] = Counter()
+    for group in range(file.num_row_groups):
+        for column in map(file.metadata.row_group(group).column, range(file.metadata.num_columns)):
+            size[column.path_in_schema] += column.total_uncompressed_size
+    texts = (field.name for field in file.schema_arrow if pa.types.is_string(field.type))
+    # Less than the pointer that a text of its own would take in each row.
+    return {name for name in texts if size[name] < 8 * file.metadata.num_rows}
 
 
 @dataclass(frozen=True)
@@ -167,10 +223,20 @@ class DayStore:
         """
         import pyarrow.parquet as pq
 
-        with self._fresh(self.path(asset, day, "parquet")).open("rb") as file:
-            arrow = pq.read_table(file, columns=None if columns is None else list(columns))
+        path = self._fresh(self.path(asset, day, "parquet"))
+        # A file on disk is mapped, not copied: a writer never changes it, but puts another in its place.
+        with pq.ParquetFile(path.open("rb") if is_remote(path) else path.path, memory_map=not is_remote(path)) as file:
+            arrow = file.read(columns=None if columns is None else list(columns))
+            recurring = _recurring_texts(file)
+        texts = {name: arrow.column(name) for name in arrow.column_names if name in recurring}
+        positions = [(arrow.column_names.index(name), name) for name in texts]
+        arrow = arrow.drop_columns(list(texts))
         # Numbers stay where Arrow has put them and the rest goes as it is converted: the table is never there twice.
-        return arrow.to_pandas(split_blocks=True, self_destruct=True)
+        # Looking for equal texts among identifiers would take longer than all the rest.
+        table = arrow.to_pandas(split_blocks=True, self_destruct=True, deduplicate_objects=False)
+        for position, name in positions:
+            table.insert(position, name, texts.pop(name).to_pandas())
+        return table
 
     def read_table_metadata(self, asset: str, day: date) -> dict[str, str]:
         """What `write_table` put in the footer, without reading any row."""

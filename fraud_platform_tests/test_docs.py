@@ -37,7 +37,7 @@ def _settings_row(field):
     elif isinstance(default, tuple):
         shown = "all four"
     else:
-        shown = f"`{default}`" if default != "" else ""
+        shown = f"`{default}`" if default not in ("", None) else ""
     return f"| `{variable}` | {shown} | {information.description} |"
 
 

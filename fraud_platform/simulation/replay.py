@@ -5,7 +5,7 @@ Rows that nobody recorded (`simulator`), and putting days into a landing zone (`
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import IO, TYPE_CHECKING
 
@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fraud_platform.errors import DataError
+from fraud_platform.governance.card_columns import forbidden_columns
+from fraud_platform.governance.pan_guard import find_card_numbers, find_card_numbers_in_floats, mask_card_numbers
 from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, LANDED_COLUMNS
 from fraud_platform.simulation.drift import DriftInjection
 from fraud_platform.storage import open_location
@@ -40,7 +42,7 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     import pyarrow as pa
 
-    location = open_location(path)
+    location, path = open_location(path), mask_card_numbers(str(path))
     try:
         with location.open("rb") as file:
             table = _parse(location.name, file)
@@ -55,6 +57,9 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     missing = [name for name in needed if name not in table.column_names]
     if missing:
         raise DataError(f"{path}: lacks the column(s) {', '.join(missing)}; it must have Time, V1..V28, Amount, Class")
+    if forbidden := forbidden_columns(table.column_names):
+        kinds = ", ".join(sorted(set(forbidden.values())))
+        raise DataError(f"{path}: a column would hold {kinds}, which must not enter; delete the file")
     known = {*needed, ID_COLUMN} & set(table.column_names)
     if len(table.column_names) > len(known):
         # Unknown names are not repeated: in a file without a header they are the first row's values.
@@ -65,15 +70,17 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     for name in needed:
         kind = table.schema.field(name).type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            raise DataError(f"{path}: column {name} holds {kind} where numbers are expected; mend the file")
+            shown = mask_card_numbers(str(kind))
+            raise DataError(f"{path}: column {name} holds {shown} where numbers are expected; mend the file")
 
     columns = {name: table.column(name).to_numpy().astype(np.float64) for name in LANDED_COLUMNS}
+    identity = _identifiers(path, table) if ID_COLUMN in table.column_names else {}
+    _refuse_card_numbers(path, identity, columns)
     labels = table.column(LABEL_COLUMN).to_numpy()
     wrong = np.flatnonzero(~np.isin(labels, (0, 1)))
     if wrong.size:
         rows = ", ".join(str(row + 1) for row in wrong[:3])
         raise DataError(f"{path}: {LABEL_COLUMN} is neither 0 nor 1 in {wrong.size} rows (first: {rows}); label them")
-    identity = _identifiers(path, table) if ID_COLUMN in table.column_names else {}
     return pd.DataFrame(identity | columns | {LABEL_COLUMN: labels.astype(np.int8)})
 
 
@@ -128,7 +135,24 @@ def replay(
         yield day, part
 
 
-def _identifiers(path: str | os.PathLike[str], table: "pa.Table") -> dict[str, pd.Series]:
+def _refuse_card_numbers(
+    path: str, identity: Mapping[str, pd.Series], columns: Mapping[str, NDArray[np.float64]]
+) -> None:
+    """Refuses the whole file: landed by us, a card number would be written by us."""
+    import pyarrow as pa
+
+    found = {name: find_card_numbers(pa.array(texts, pa.string())) for name, texts in identity.items()}
+    found |= {name: find_card_numbers_in_floats(values) for name, values in columns.items()}
+    for name, is_card in found.items():
+        if is_card.any():
+            rows = ", ".join(str(row + 1) for row in np.flatnonzero(is_card)[:3])
+            raise DataError(
+                f"{path}: column {name} holds a card number in {is_card.sum()} rows (first: {rows}); such data must "
+                "not enter, so nothing is landed: delete the file"
+            )
+
+
+def _identifiers(path: str, table: "pa.Table") -> dict[str, pd.Series]:
     import pyarrow as pa
 
     try:
