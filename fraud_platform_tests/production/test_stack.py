@@ -21,6 +21,7 @@ import boto3
 import pandas as pd
 import pytest
 import requests
+import s3fs
 import yaml
 from dagster import DagsterInstance
 from dagster._core.launcher import WorkerStatus
@@ -187,6 +188,8 @@ def _workspace(folder: Path, ports: dict[str, int]) -> Path:
 @pytest.fixture
 def in_the_stack(stack, monkeypatch) -> None:
     """The environment of the stack's containers, for this process."""
+    # fsspec keeps filesystems, and with them the endpoint they were first used with.
+    s3fs.S3FileSystem.clear_instance_cache()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, text in stack.processes.environment.items():
