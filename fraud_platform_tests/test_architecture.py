@@ -14,6 +14,7 @@ ROOMS = (
     "settings",
     "storage",
     "metrics",
+    "contracts",
     "governance",
     "ingestion",
     "simulation",
