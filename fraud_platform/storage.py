@@ -221,21 +221,22 @@ class DayStore:
         Raises:
             FileNotFoundError: it has not been written.
         """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = self._fresh(self.path(asset, day, "parquet"))
         # A file on disk is mapped, not copied: a writer never changes it, but puts another in its place.
-        with pq.ParquetFile(path.open("rb") if is_remote(path) else path.path, memory_map=not is_remote(path)) as file:
+        with path.open("rb") if is_remote(path) else pa.memory_map(path.path) as source, pq.ParquetFile(source) as file:
             arrow = file.read(columns=None if columns is None else list(columns))
             recurring = _recurring_texts(file)
-        texts = {name: arrow.column(name) for name in arrow.column_names if name in recurring}
-        positions = [(arrow.column_names.index(name), name) for name in texts]
-        arrow = arrow.drop_columns(list(texts))
+        texts = {at: arrow.column(at) for at, name in enumerate(arrow.column_names) if name in recurring}
+        names = {at: arrow.column_names[at] for at in texts}
+        arrow = arrow.drop_columns(list(names.values()))
         # Numbers stay where Arrow has put them and the rest goes as it is converted: the table is never there twice.
-        # Looking for equal texts among identifiers would take longer than all the rest.
+        # Equal texts are looked for only where there are some; among identifiers the search would cost more than all.
         table = arrow.to_pandas(split_blocks=True, self_destruct=True, deduplicate_objects=False)
-        for position, name in positions:
-            table.insert(position, name, texts.pop(name).to_pandas())
+        for at, name in names.items():
+            table.insert(at, name, texts.pop(at).to_pandas())
         return table
 
     def read_table_metadata(self, asset: str, day: date) -> dict[str, str]:

@@ -15,6 +15,7 @@ ROOMS = (
     "storage",
     "settings_file",
     "metrics",
+    "contracts",
     "governance",
     "ingestion",
     "simulation",
