@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraud_platform.cli_days import parse_day
+from fraud_platform.cli_governance import trail_of
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings
 from fraud_platform.storage import DayStore, open_location, write_atomically
@@ -49,7 +50,7 @@ def promote(
 
     Example: fraud-platform promote 1.2.0 --reason "better on disputes" --approved-by Ada
     """
-    from fraud_platform.registry.promotion import promote_version
+    from fraud_platform.registry.promotion import promote_version, record_change
 
     registry = open_registry()
     wanted = registry.find(version)
@@ -63,6 +64,7 @@ def promote(
         is_approval_required=load_settings().require_approval,
         is_overruling=overrule,
     )
+    record_change(trail_of(load_settings()), registry, change, "promotion")
     print_change(change)
 
 
@@ -71,7 +73,7 @@ def rollback(reason: Reason = "by hand", approved_by: ApprovedBy = None, decides
 
     Example: fraud-platform rollback --reason "twice as many alerts since Monday"
     """
-    from fraud_platform.registry.promotion import roll_back
+    from fraud_platform.registry.promotion import record_change, roll_back
 
     registry = open_registry()
     change = roll_back(
@@ -81,6 +83,7 @@ def rollback(reason: Reason = "by hand", approved_by: ApprovedBy = None, decides
         approved_by=approved_by,
         changed_at=datetime.now(UTC),
     )
+    record_change(trail_of(load_settings()), registry, change, "rollback")
     print_change(change)
 
 

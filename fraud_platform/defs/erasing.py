@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 RAW = "raw_transactions"
 # Every stored table with `transaction_id`, the one that the others' footers follow first.
-TABLES = (RAW, "features", "confirmed_labels", "splits", "daily_predictions")
+TABLES = (RAW, "features", "confirmed_labels", "splits", "daily_predictions", "review_queue")
 RETRAINING_NEEDED = "retraining_needed"
 _LEARNED_SPLITS = ("train", "validation")
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]

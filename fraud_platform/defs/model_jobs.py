@@ -11,7 +11,7 @@ from pydantic import Field
 
 from fraud_platform.defs.daily_asset import RETRIES, retried_only_where_time_helps
 from fraud_platform.defs.resources import Platform
-from fraud_platform.registry.promotion import ChampionChange, promote_version, roll_back
+from fraud_platform.registry.promotion import AUDIT_HEAD, ChampionChange, promote_version, record_change, roll_back
 from fraud_platform.registry.shadow import end_shadow
 
 # Whoever registers or promotes holds this pool; see `model_release`.
@@ -64,7 +64,8 @@ def rollback(context: dg.OpExecutionContext, config: RollbackConfig, platform: P
             changed_at=now,
             expected_champion=config.expected_champion,
         )
-    _report(context, change)
+        head = record_change(platform.audit, platform.registry, change, "rollback")
+    _report(context, change, head)
 
 
 @dg.op(pool=REGISTRY_POOL, retry_policy=RETRIES)
@@ -77,6 +78,7 @@ def settlement(context: dg.OpExecutionContext, config: SettlementConfig, platfor
         version = platform.registry.find(config.version)
         end_shadow(platform.registry, version, last_day=platform.first_undecided_day(version.as_of) - timedelta(days=1))
         version = platform.registry.mark_rejected(version, config.reason)
+        platform.audit.record("rejection", subject=f"model/{version.semver}", reason=config.reason)
     facts = {"rejected": version.semver, "rejected_version": version.version, "reason": config.reason}
     context.log_event(dg.AssetObservation("model_release", partition=version.as_of.isoformat(), metadata=facts))
     context.add_output_metadata(facts)
@@ -116,11 +118,12 @@ def _promote(context: dg.OpExecutionContext, platform: Platform, config: Promoti
             is_approval_required=platform.policy.require_approval,
             is_overruling=config.is_overruling,
         )
-    _report(context, change)
+        head = record_change(platform.audit, platform.registry, change, "promotion")
+    _report(context, change, head)
 
 
-def _report(context: dg.OpExecutionContext, change: ChampionChange) -> None:
-    facts = change.as_dict()
+def _report(context: dg.OpExecutionContext, change: ChampionChange, head: str) -> None:
+    facts = {**change.as_dict(), AUDIT_HEAD: head}
     context.log.info(f"{facts['champion']} decides from {facts['decides_from']} on: {change.reason}")
     # Where people look for what became of a model.
     context.log_event(dg.AssetObservation("model_release", partition=change.champion.as_of.isoformat(), metadata=facts))

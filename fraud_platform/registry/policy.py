@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from fraud_platform.registry.release import AcceptanceGates
 from fraud_platform.storage import canonical_json, sha256
 
 _DIGEST_CHARACTERS = 12
@@ -57,8 +58,12 @@ class ReleasePolicy:
     @property
     def version(self) -> str:
         """A name that changes with any limit: `policy-` and twelve hex digits."""
-        return f"policy-{sha256(canonical_json(asdict(self))).removeprefix('sha256:')[:_DIGEST_CHARACTERS]}"
+        return f"policy-{sha256(canonical_json(self._limits())).removeprefix('sha256:')[:_DIGEST_CHARACTERS]}"
 
     def as_dict(self) -> Mapping[str, Any]:
         """The policy as a JSON document, its version first."""
-        return {"version": self.version, **asdict(self)}
+        return {"version": self.version, **self._limits()}
+
+    def _limits(self) -> dict[str, Any]:
+        """Every limit by name, gates that no setting changes among them."""
+        return {**asdict(AcceptanceGates()), **asdict(self)}

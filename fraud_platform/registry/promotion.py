@@ -7,12 +7,16 @@ kept belongs to `record_registry`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from fraud_platform.errors import RegistryError
+from fraud_platform.governance.audit import AuditTrail
 from fraud_platform.registry.registry import CHAMPION, ModelRegistry, ModelVersion
 from fraud_platform.registry.shadow import end_shadow
 from fraud_platform.registry.smoke_test import SmokeTest, smoke_test
+
+# The note under which a version keeps the head of the audit trail.
+AUDIT_HEAD = "audit_head"
 
 SmokeTester = Callable[[bytes, str], SmokeTest]
 
@@ -144,6 +148,21 @@ def roll_back(
             day=day, reason=reason, rolled_back_at=changed_at, notes=_notes(approved_by, tested)
         )
     return ChampionChange(champion, before, day, reason, approved_by, tested.sentence, changed_at)
+
+
+def record_change(
+    trail: AuditTrail, registry: ModelRegistry, change: ChampionChange, event: Literal["promotion", "rollback"]
+) -> str:
+    """The head of the audit trail after the change was written into it; noted on the version, too.
+
+    An approval is an entry of its own, so that it is found by whoever looks for approvals.
+    """
+    subject = f"model/{change.champion.semver}"
+    if change.approved_by:
+        trail.record("approval", subject=subject, reason=change.reason, details={"approved_by": change.approved_by})
+    entry = trail.record(event, subject=subject, reason=change.reason, details=change.as_dict())
+    registry.note(change.champion, AUDIT_HEAD, str(entry.head))
+    return str(entry.head)
 
 
 def champion_of(registry: ModelRegistry) -> ModelVersion | None:

@@ -30,8 +30,9 @@ def erased(home: PlatformHome, *transaction_ids: str, **options: object) -> Eras
 
 
 @pytest.fixture
-def scored_home(copied_home) -> PlatformHome:
-    """The copied home, its second day scored."""
+def scored_home(copied_home, monkeypatch) -> PlatformHome:
+    """The copied home, its second day scored and every transaction of it to be reviewed."""
+    monkeypatch.setenv("FRAUD_REVIEW_SAMPLE_SIZE", "100000")
     copied_home.materialise(SCORED, DAY)
     return copied_home
 
@@ -53,7 +54,7 @@ def files_with(home: PlatformHome, transaction_id: str) -> list[str]:
 def test_an_erased_transaction_is_in_no_stored_file_and_its_neighbours_are(scored_home):
     gone = a_transaction(scored_home, "train")
     before = {asset: scored_home.store.read_table(asset, DAY) for asset in ("raw_transactions", "daily_predictions")}
-    assert len(files_with(scored_home, gone)) == 5
+    assert len(files_with(scored_home, gone)) == len(TABLES)
     report = erased(scored_home, gone)
     assert files_with(scored_home, gone) == []
     assert report.rows == dict.fromkeys(TABLES, 1)

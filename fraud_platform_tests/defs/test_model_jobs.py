@@ -32,6 +32,14 @@ def test_a_promotion_and_a_rollback_are_seen_beside_the_releases(copied_home):
     assert run(copied_home, "roll_back_model", "rollback", reason="worse").success
     assert registry.find("champion").version == "1"
     assert (observed(copied_home)["champion"], observed(copied_home)["reason"]) == ("1.0.0", "worse")
+    # Every change stands in the audit trail, an approval on its own.
+    entries = [(entry.event, entry.subject, entry.reason) for entry in copied_home.platform.audit.entries()]
+    assert entries[-3:] == [
+        ("approval", "model/1.1.0", "better"),
+        ("promotion", "model/1.1.0", "better"),
+        ("rollback", "model/1.0.0", "worse"),
+    ]
+    assert set(registry.notes("audit_head")) == {"1", "2"}
 
 
 def test_a_refusal_is_one_line_and_is_not_tried_again(copied_home):

@@ -72,7 +72,7 @@ def model_release(
     # The command `card` adds what became of the model since.
     card = {"version": released.version.version, "markdown": released.model_card, "pictures": pictures}
     platform.store.write_json("model_card", day, card)
-    platform.store.write_bytes("model_card", day, "html", page.encode())
+    platform.store.write_bytes("model_card_page", day, "html", page.encode())
     if run_id:
         tracker = MlflowTracker(platform.tracking_url, run_id=run_id)
         tracker.log_document("model_metadata", released.metadata)
