@@ -5,7 +5,8 @@ import pytest
 
 from fraud_platform.definitions import defs
 from fraud_platform.defs.assets.release import model_release
-from fraud_platform.defs.assets.training import splits, trained_model, validation_metrics
+from fraud_platform.defs.assets.splits import splits
+from fraud_platform.defs.assets.training import trained_model, validation_metrics
 from fraud_platform.defs.daily_asset import ONE_RUN_PER_DAY, ONE_RUN_PER_RANGE
 from fraud_platform.defs.partitions import DAYS
 
