@@ -198,7 +198,7 @@ def test_a_card_tells_who_let_a_model_decide_and_what_became_of_it(type_in, rele
     assert answer.code == 0, answer
     page = (tmp_path / "card.html").read_text()
     # The four plots of the validation stand inside the file.
-    assert page.count('src="data:image/png;base64,') == 4
+    assert page.count('src="data:image/png;base64,') == 5
     assert "It has decided no day yet." in page
     assert type_in("card", "1", "--output", tmp_path / "card.md").code == 0
     text = (tmp_path / "card.md").read_text()

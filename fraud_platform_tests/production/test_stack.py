@@ -244,7 +244,7 @@ def test_the_health_checks_of_the_containers_pass(stack):
 def test_doctor_finds_everything_well_and_prints_no_secret(stack, in_the_stack):
     found = list(findings(load_settings()))
     assert {finding.subject: finding.is_well for finding in found} == dict.fromkeys(
-        ("storage", "landing zone", "registry", "Dagster database", "Dagster instance"), True
+        ("storage", "landing zone", "registry", "audit trail", "Dagster database", "Dagster instance"), True
     )
     printed = " ".join(finding.detail for finding in found)
     assert f"{DAY} to {DAY}" in printed
