@@ -11,7 +11,7 @@ QUIET := PYTHONWARNINGS=ignore::FutureWarning
 
 .PHONY: help
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-18s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-22s %s\n", $$1, $$2}'
 
 .tools/bin/uv:
 	python3 -m venv .tools
@@ -32,6 +32,15 @@ dev: setup  ## the Dagster UI on http://127.0.0.1:3000
 .PHONY: test
 test: setup  ## the tests
 	$(RUN) pytest
+
+# Checkov depends on many libraries, some older than ours: it gets an environment of its own. It asks nobody for rules.
+CHECKOV := $(UV) tool run --python 3.11 checkov==3.3.30 --quiet --compact --skip-download --framework terraform
+
+.PHONY: audit-infrastructure
+audit-infrastructure: setup  ## apply terraform/ to an AWS that moto plays, and audit it; some minutes
+	@command -v terraform > /dev/null || { echo "audit-infrastructure needs terraform 1.11 or later" >&2; exit 1; }
+	$(CHECKOV) --directory terraform
+	$(RUN) pytest -n 0 -m applied fraud_platform_tests/infrastructure
 
 .PHONY: format
 format: setup  ## rewrite the sources in the house format
@@ -59,3 +68,8 @@ check: setup  ## format check, lint, types, definitions, tests: what CI runs
 	$(RUN) mypy
 	$(QUIET) $(RUN) dagster definitions validate --log-level error
 	$(RUN) pytest
+
+.PHONY: audit-workflows
+audit-workflows: setup  ## security and schema of the GitHub workflows, offline
+	$(RUN) zizmor --offline .github/workflows
+	$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

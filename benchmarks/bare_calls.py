@@ -37,18 +37,18 @@ def process_day(settings: Settings, day: date, storage_url: str) -> None:
     raw, raw_footer = ingested.transactions, ingested.summary.as_metadata()
     store.write_table("quarantine", day, ingested.quarantine)
     store.write_table("raw_transactions", day, raw, raw_footer)
-    raw_transactions_schema().validate(raw, lazy=True)
+    raw_transactions_schema().validate(raw, lazy=True, inplace=True)
     require_sound_day(raw_footer, max_share=settings.max_quarantine_share)
 
     labels = labels_of_day(landing, raw, day)
     store.write_table("confirmed_labels", day, labels)
-    confirmed_labels_schema().validate(labels, lazy=True)
+    confirmed_labels_schema().validate(labels, lazy=True, inplace=True)
 
     features = build_features(raw)
     footer = {name: raw_footer[name] for name in ("data_version", "origin")}
     footer["profile"] = profile_table(features, FEATURE_NAMES).to_text()
     store.write_table("features", day, features, footer)
-    features_schema().validate(features, lazy=True)
+    features_schema().validate(features, lazy=True, inplace=True)
 
     version = model_for_day(registry, day).version
     bundle = registry.load(version)
@@ -57,7 +57,7 @@ def process_day(settings: Settings, day: date, storage_url: str) -> None:
     )
     scored_footer = {"profile": profile_scores(predictions).to_text(), "model_version": version.version}
     store.write_table("daily_predictions", day, predictions, scored_footer)
-    daily_predictions_schema().validate(predictions, lazy=True)
+    daily_predictions_schema().validate(predictions, lazy=True, inplace=True)
 
     days = [date.fromordinal(day.toordinal() - back) for back in reversed(range(settings.drift_window_days))]
     stored = [each for each in days if store.exists("features", each, "parquet")]

@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,7 @@ from upath import UPath
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow.parquet as pq
 
 # Parquet keeps file-level text beside pandas' own; the prefix tells ours apart.
 _METADATA_PREFIX = "fraud_platform."
@@ -146,6 +148,19 @@ def canonical_json(document: Any) -> bytes:
     return (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
+def _recurring_texts(file: "pq.ParquetFile") -> set[str]:
+    """The text columns of `file` with far fewer different values than rows: their dictionary has made them small."""
+    import pyarrow as pa
+
+    size: Counter[str] = Counter()
+    for group in range(file.num_row_groups):
+        for column in map(file.metadata.row_group(group).column, range(file.metadata.num_columns)):
+            size[column.path_in_schema] += column.total_uncompressed_size
+    texts = (field.name for field in file.schema_arrow if pa.types.is_string(field.type))
+    # Less than the pointer that a text of its own would take in each row.
+    return {name for name in texts if size[name] < 8 * file.metadata.num_rows}
+
+
 @dataclass(frozen=True)
 class DayStore:
     """Assets as files: `<root>/<asset>/<YYYY-MM-DD>.<extension>`, written whole or not at all."""
@@ -206,12 +221,23 @@ class DayStore:
         Raises:
             FileNotFoundError: it has not been written.
         """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with self._fresh(self.path(asset, day, "parquet")).open("rb") as file:
-            arrow = pq.read_table(file, columns=None if columns is None else list(columns))
+        path = self._fresh(self.path(asset, day, "parquet"))
+        # A file on disk is mapped, not copied: a writer never changes it, but puts another in its place.
+        with path.open("rb") if is_remote(path) else pa.memory_map(path.path) as source, pq.ParquetFile(source) as file:
+            arrow = file.read(columns=None if columns is None else list(columns))
+            recurring = _recurring_texts(file)
+        texts = {at: arrow.column(at) for at, name in enumerate(arrow.column_names) if name in recurring}
+        names = {at: arrow.column_names[at] for at in texts}
+        arrow = arrow.drop_columns(list(names.values()))
         # Numbers stay where Arrow has put them and the rest goes as it is converted: the table is never there twice.
-        return arrow.to_pandas(split_blocks=True, self_destruct=True)
+        # Equal texts are looked for only where there are some; among identifiers the search would cost more than all.
+        table = arrow.to_pandas(split_blocks=True, self_destruct=True, deduplicate_objects=False)
+        for at, name in names.items():
+            table.insert(at, name, texts.pop(at).to_pandas())
+        return table
 
     def read_table_metadata(self, asset: str, day: date) -> dict[str, str]:
         """What `write_table` put in the footer, without reading any row."""

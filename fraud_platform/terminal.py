@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fraud_platform.defs.doctor import Finding
     from fraud_platform.defs.erasing import Erasure
     from fraud_platform.governance.audit_entry import AuditEntry
+    from fraud_platform.registry.promotion import ChampionChange
     from fraud_platform.registry.registry import ModelVersion
 
 out = Console()
@@ -126,6 +127,26 @@ def print_erasure(erased: "Erasure") -> None:
         _line(f"still in the landing zone, whose owner must remove it: {landed.file} ({held})")
 
 
+def print_change(change: "ChampionChange") -> None:
+    """Who decides now, from when on, and what was tried before."""
+    before = f"; {change.replaced.semver} decided before" if change.replaced else ""
+    out.print(
+        f"[bold]{change.champion.semver}[/] (version {change.champion.version}) is champion and decides from "
+        f"{change.day} on{before}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    out.print(f"why: {escape(change.reason)}; approved by {escape(change.approved_by or 'nobody')}", soft_wrap=True)
+    out.print(f"tried before: {change.smoke_test}", soft_wrap=True, highlight=False)
+
+
+def print_markdown(text: str) -> None:
+    """A document, laid out for the terminal."""
+    from rich.markdown import Markdown
+
+    out.print(Markdown(text))
+
+
 def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:
     """One row per variable: its effective value and where it comes from."""
     table = _table("Settings")
@@ -141,7 +162,7 @@ def print_findings(findings: Iterable["Finding"]) -> None:
     """One line per place: well, or what is wrong and what to do."""
     for finding in findings:
         mark = "[green]well[/] " if finding.is_well else "[bold red]wrong[/]"
-        remedy = "" if finding.is_well else f"; {finding.remedy}"
+        remedy = f"; {finding.remedy}" if finding.remedy else ""
         out.print(f"{mark} {finding.subject}: {escape(finding.detail + remedy)}", soft_wrap=True, highlight=False)
 
 

@@ -195,12 +195,12 @@ def test_an_argument_with_a_card_number_is_refused_before_anything_is_done(type_
 
 @pytest.mark.parametrize("debug", [(), ("--debug",)])
 def test_an_error_on_the_way_shows_no_card_number(type_in, home, monkeypatch, debug):
-    from fraud_platform import cli
+    from fraud_platform import cli_models
 
     def surprise() -> None:
         raise ValueError(f"could not convert string to float: '{GROUPED}'")
 
-    monkeypatch.setattr(cli, "load_settings", surprise)
+    monkeypatch.setattr(cli_models, "load_settings", surprise)
     answer = type_in("models", *debug)
     assert (answer.code, "[card number]" in answer.err) == (1, True)
     assert_nowhere(shown=answer.out + answer.err)

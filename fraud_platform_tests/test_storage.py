@@ -44,6 +44,22 @@ def test_a_table_comes_back_as_it_was_written(store):
     assert store.read_table_metadata("features", DAY) == {"origin": "simulated"}
 
 
+def test_recurring_texts_come_back_where_they_stood_and_are_held_once(store):
+    rows = 500
+    table = pd.DataFrame(
+        {
+            "source": ["label file", None] * (rows // 2),
+            "transaction_id": [f"20260102-{row:016x}" for row in range(rows)],
+            "model_version": ["version twelve"] * rows,
+        }
+    )
+    store.write_table("daily_predictions", DAY, table)
+    stored = store.read_table("daily_predictions", DAY)
+    pd.testing.assert_frame_equal(stored, table)
+    assert len(set(map(id, stored["model_version"]))) == 1
+    pd.testing.assert_frame_equal(store.read_table("daily_predictions", DAY, ["source"]), table[["source"]])
+
+
 def test_a_column_without_any_text_is_still_text(store):
     path = store.write_table("daily_predictions", DAY, TABLE.assign(reasons=None))
     with path.open("rb") as file:

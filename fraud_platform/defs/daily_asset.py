@@ -5,7 +5,7 @@ before the next is begun, so a range needs no more memory than a day.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -38,8 +38,10 @@ def may_pass(error: Exception) -> bool:
 
 
 @contextmanager
-def retried_only_where_time_helps(day: date) -> Iterator[None]:
+def retried_only_where_time_helps(*days: date) -> Iterator[None]:
     """Lets errors of storage and registry reach the retry policy; any other ends the run at once, in one line.
+
+    The line begins with the first of `days`, and the last where there are several.
 
     Raises:
         dg.Failure: bad data, a bad model or a mistake in the code, which no further try can mend.
@@ -56,7 +58,8 @@ def retried_only_where_time_helps(day: date) -> Iterator[None]:
                 raise
             raise error from None
         what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
-        raise dg.Failure(description=f"{day}: {what}", allow_retries=False) from error
+        when = " to ".join(dict.fromkeys((days[0].isoformat(), days[-1].isoformat())))
+        raise dg.Failure(description=f"{when}: {what}", allow_retries=False) from error
 
 
 def _day_by_day(
@@ -118,6 +121,11 @@ class DayMap(Mapping[date, Any]):
     def between(self, first: date, last: date) -> "DayMap":
         """The same, restricted to `first`..`last`, both included."""
         return DayMap([day for day in self._days if first <= day <= last], self._load)
+
+    def only(self, days: Iterable[date]) -> "DayMap":
+        """The same, restricted to `days`."""
+        wanted = set(days)
+        return DayMap([day for day in self._days if day in wanted], self._load)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 RAW = "raw_transactions"
 # Every stored table with `transaction_id`, the one that the others' footers follow first.
-TABLES = (RAW, "features", "confirmed_labels", "splits", "daily_predictions")
+TABLES = (RAW, "features", "confirmed_labels", "splits", "daily_predictions", "review_queue")
 RETRAINING_NEEDED = "retraining_needed"
 _LEARNED_SPLITS = ("train", "validation")
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
@@ -83,7 +83,7 @@ def erase(
     step("looking for models that learned from them")
     learned, unknown = _models(platform, holdings)
     for version in learned:
-        platform.registry.annotate(version, RETRAINING_NEEDED, "learned from a transaction that was erased")
+        platform.registry.note(version, RETRAINING_NEEDED, "learned from a transaction that was erased")
         platform.audit.record(
             "retraining_needed",
             subject=f"model/{version.semver}",
@@ -126,6 +126,7 @@ class _Footers:
         others: dict[str, Refresh] = {
             RAW: self._raw,
             "features": self._features,
+            "confirmed_labels": self._labels,
             "daily_predictions": self._predictions,
         }
         return others.get(asset, lambda remaining, footer, holding: dict(footer))
@@ -146,6 +147,12 @@ class _Footers:
 
         profile = profile_table(remaining, FEATURE_NAMES).to_text()
         return {**footer, "profile": profile, "data_version": self.data_version(footer, holding)}
+
+    def _labels(self, remaining: "pd.DataFrame", footer: Mapping[str, str], holding: Holding) -> dict[str, str]:
+        from fraud_platform.ingestion.label_lookup import LabelFacts
+
+        days = LabelFacts.of_text(footer).transaction_days
+        return dict(footer) if days is None else {**footer, **LabelFacts.of_table(remaining, days).as_text()}
 
     def _predictions(self, remaining: "pd.DataFrame", footer: Mapping[str, str], holding: Holding) -> dict[str, str]:
         from fraud_platform.scoring.scorer import profile_scores

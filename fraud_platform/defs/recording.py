@@ -12,6 +12,7 @@ from dagster import DagsterInstance
 
 from fraud_platform.defs.resources import Platform
 from fraud_platform.governance.audit_entry import Event, Head
+from fraud_platform.registry.promotion import AUDIT_HEAD
 
 if TYPE_CHECKING:
     from fraud_platform.registry.mlflow_tracker import TrainingFacts
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
     from fraud_platform.registry.releasing import Release
     from fraud_platform.training.bundle import ModelBundle
 
-HEAD = "audit_head"
+HEAD = AUDIT_HEAD
 # Assets whose materialisations carry the head of the trail.
 _WITNESSES = ("trained_model", "model_release")
-_RELEASE_EVENTS: dict[str, Event] = {"released": "release", "rejected": "rejection", "kept": "champion_kept"}
+_RELEASE_EVENTS: dict[str, Event] = {
+    "released": "release",
+    "rejected": "rejection",
+    "kept": "champion_kept",
+    # Nobody's place has changed yet; what becomes of it is an entry of its own.
+    "shadow": "note",
+    "approval": "note",
+}
 
 
 def record_retraining(platform: Platform, run_id: str, bundle: "ModelBundle", facts: "TrainingFacts") -> str:
@@ -43,6 +51,7 @@ def record_release(platform: Platform, run_id: str, released: "Release") -> str:
         reason=released.reason,
         details={
             "run_id": run_id,
+            "action": released.action,
             "version": version.version,
             "bundle_sha256": version.digest,
             "as_of": version.as_of.isoformat(),
@@ -51,13 +60,13 @@ def record_release(platform: Platform, run_id: str, released: "Release") -> str:
             "champion": released.champion,
         },
     )
-    platform.registry.annotate(version, HEAD, str(entry.head))
+    platform.registry.note(version, HEAD, str(entry.head))
     return str(entry.head)
 
 
 def noted_heads(registry: "ModelRegistry", instance: DagsterInstance) -> Iterator[Head]:
     """Every head of the trail that the model registry and Dagster's history hold."""
-    for version, text in registry.annotations(HEAD).items():
+    for version, text in registry.notes(HEAD).items():
         yield Head.parse(text, source=f"registered version {version}")
     for asset in _WITNESSES:
         cursor = None

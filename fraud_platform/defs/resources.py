@@ -22,7 +22,9 @@ from fraud_platform.storage import DayStore
 
 if TYPE_CHECKING:
     from fraud_platform.ingestion.landing import LandingZone
+    from fraud_platform.registry.champion import DayChallenger
     from fraud_platform.registry.mlflow_tracker import MlflowTracker
+    from fraud_platform.registry.policy import ReleasePolicy
     from fraud_platform.registry.registry import ModelRegistry, ModelVersion
     from fraud_platform.training.bundle import ModelBundle
 
@@ -79,6 +81,13 @@ class Platform(dg.ConfigurableResource):
         return MlflowRegistry(self.tracking_url, artifact_url=self.artifact_url, cache=self.settings.home / "bundles")
 
     @cached_property
+    def policy(self) -> "ReleasePolicy":
+        """The release policy in force."""
+        from fraud_platform.registry.policy import ReleasePolicy
+
+        return ReleasePolicy.of(self.settings)
+
+    @cached_property
     def project_root(self) -> Path:
         """The checkout or installation whose code runs: where `uv.lock` and git history are looked for."""
         return Path(__file__).resolve().parents[2]
@@ -102,6 +111,31 @@ class Platform(dg.ConfigurableResource):
         footer = self.store.read_table_metadata("daily_predictions", day)
         is_same = all(footer.get(name) == fact for name, fact in facts.items())
         return datetime.fromisoformat(footer["scored_at"]) if is_same else None
+
+    def known_points(self, day: date) -> dict[str, list[Mapping[str, Any]]]:
+        """By candidate family, the parameters that the latest model before `day` found; none for a first model.
+
+        A point where a search begins, not a result: a day trained again begins where it began.
+        """
+        from fraud_platform.training.bundle import ModelBundle
+
+        earlier = [known for known in self.store.days("trained_model", "zip") if known < day]
+        if not earlier:
+            return {}
+        bundle = ModelBundle.from_bytes(self.store.read_bytes("trained_model", earlier[-1], "zip"))
+        return {row["name"]: [row["params"]] for row in bundle.provenance["candidates"] if row["trials"]}
+
+    def first_undecided_day(self, as_of: date) -> date:
+        """From when on a champion that knows everything up to `as_of` rewrites no decision."""
+        from fraud_platform.registry.promotion import first_undecided_day
+
+        return first_undecided_day(self.store.days("daily_predictions", "parquet"), as_of)
+
+    def challenger_of(self, day: date) -> "DayChallenger":
+        """Who scores `day` in shadow, loaded; nobody where there is none, or where it cannot be loaded, and why."""
+        from fraud_platform.registry.champion import challenger_for_day
+
+        return challenger_for_day(self.registry, day)
 
     def champion_beside(self, digest: str) -> "tuple[ModelVersion, ModelBundle] | None":
         """The current champion and its bundle, unless there is none or it is the candidate `digest` itself."""

@@ -40,15 +40,23 @@ class Expired:
 # What belongs to a decision must be there as long as the decision can be disputed.
 _DECISIONS = {
     "daily_predictions": "parquet",
+    "review_queue": "parquet",
     "trained_model": "zip",
     "validation_metrics": "json",
     "test_readings": "json",
     "model_release": "json",
+    "model_card": "json",
+    "model_card_page": "html",
 }
-_TRANSACTIONS = {"raw_transactions": "parquet", "quarantine": "parquet", "confirmed_labels": "parquet"}
+_TRANSACTIONS = {
+    "raw_transactions": "parquet",
+    "quarantine": "parquet",
+    "confirmed_labels": "parquet",
+    "label_quarantine": "parquet",
+}
 # Can be made again from the transactions for as long as those are kept.
 _FEATURES = {"features": "parquet", "splits": "parquet"}
-_REPORTS = {"drift_report": "json", "realised_performance": "json"}
+_REPORTS = {"drift_report": "json", "realised_performance": "json", "shadow_report": "json"}
 
 
 def retention_rules(

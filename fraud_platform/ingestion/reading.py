@@ -225,7 +225,7 @@ def _read_parquet(source: LandedSource, columns: _Columns, required: Sequence[st
         _check_header(source.label, names, required, optional)
         for name in names:
             # One column at a time: the decoded table never stands beside its own copy.
-            column = file.read(columns=[name]).column(0)
+            column = file.read(columns=[name], use_threads=False).column(0)
             if len(column) != file.metadata.num_rows:
                 raise pa.ArrowInvalid("a column is shorter or longer than the file says")
             first_row = 0

@@ -30,8 +30,9 @@ def erased(home: PlatformHome, *transaction_ids: str, **options: object) -> Eras
 
 
 @pytest.fixture
-def scored_home(copied_home) -> PlatformHome:
-    """The copied home, its second day scored."""
+def scored_home(copied_home, monkeypatch) -> PlatformHome:
+    """The copied home, its second day scored and every transaction of it to be reviewed."""
+    monkeypatch.setenv("FRAUD_REVIEW_SAMPLE_SIZE", "100000")
     copied_home.materialise(SCORED, DAY)
     return copied_home
 
@@ -53,7 +54,7 @@ def files_with(home: PlatformHome, transaction_id: str) -> list[str]:
 def test_an_erased_transaction_is_in_no_stored_file_and_its_neighbours_are(scored_home):
     gone = a_transaction(scored_home, "train")
     before = {asset: scored_home.store.read_table(asset, DAY) for asset in ("raw_transactions", "daily_predictions")}
-    assert len(files_with(scored_home, gone)) == 5
+    assert len(files_with(scored_home, gone)) == len(TABLES)
     report = erased(scored_home, gone)
     assert files_with(scored_home, gone) == []
     assert report.rows == dict.fromkeys(TABLES, 1)
@@ -123,11 +124,11 @@ def test_a_file_that_is_landed_again_under_another_name_or_as_label_brings_nothi
 def test_models_that_learned_from_it_are_marked_and_others_are_not(copied_home):
     judged = a_transaction(copied_home, "test")
     assert erased(copied_home, judged).learned == []
-    assert copied_home.platform.registry.annotations(RETRAINING_NEEDED) == {}
+    assert copied_home.platform.registry.notes(RETRAINING_NEEDED) == {}
     learned_from = a_transaction(copied_home, "validation")
     (version,) = erased(copied_home, learned_from).learned
     assert version.as_of == LAST
-    assert list(copied_home.platform.registry.annotations(RETRAINING_NEEDED)) == [version.version]
+    assert list(copied_home.platform.registry.notes(RETRAINING_NEEDED)) == [version.version]
     entries = [entry for entry in copied_home.platform.audit.entries() if entry.event == "retraining_needed"]
     assert [(entry.subject, entry.reason) for entry in entries] == [("model/1.0.0", "request 17")]
 
@@ -200,4 +201,4 @@ def test_an_erasure_that_was_interrupted_is_completed_by_the_same_call(scored_ho
         for asset in ("raw_transactions", "features", "daily_predictions", "quarantine")
     }
     assert len(set(versions.values())) == 1
-    assert scored_home.platform.registry.annotations(RETRAINING_NEEDED)
+    assert scored_home.platform.registry.notes(RETRAINING_NEEDED)
