@@ -176,7 +176,7 @@ def score(
 
     Example: fraud-platform score transactions.csv --output decisions.parquet
     """
-    from fraud_platform.scoring.scorer import score_file
+    from fraud_platform.scoring.scorer import count_alerts, score_file
 
     source, target = open_location(file), open_location(output)
     if not source.is_file():
@@ -187,7 +187,7 @@ def score(
     version = registry.find(model)
     scored = score_file(file, registry.load(version), version.version)
     scored.write(output)
-    alerts = int(scored.decisions["prediction"].sum())
+    alerts = count_alerts(scored.decisions)["alerts"]
     out.print(f"{len(scored.decisions):,} transactions scored by {version.semver}, {alerts:,} alerts: {output}")
     if len(scored.quarantine):
         reasons = scored.quarantine["reason"].value_counts()

@@ -41,11 +41,12 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     import pyarrow as pa
 
     location = open_location(path)
+    # A pipe or device may never begin or end.
+    if not location.is_file():
+        raise DataError(f"{path}: no such file; give a file in the format of creditcard.csv")
     try:
         with location.open("rb") as file:
             table = _parse(location.name, file)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; give a file in the format of creditcard.csv") from None
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         # The parser's own words quote the row, which may hold what must not be shown.
         kind = type(error).__name__

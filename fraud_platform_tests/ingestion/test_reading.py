@@ -214,6 +214,13 @@ def test_a_file_removed_before_it_is_read_is_named(tmp_path: Path) -> None:
         reading.read_landed_table(UPath(tmp_path / "gone.csv"), required=LANDED_COLUMNS)
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "day.csv")
+    with pytest.raises(DataError, match=r"day.csv is no file but a folder, pipe or device"):
+        reading.read_landed_table(UPath(tmp_path / "day.csv"), required=LANDED_COLUMNS)
+
+
 class _Interrupted(LandedSource):
     """A source whose file something happens to at its first read."""
 

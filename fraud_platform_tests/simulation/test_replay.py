@@ -1,8 +1,10 @@
 """Rules of replaying a public file: every row once, its second of the day kept, each class shared out evenly."""
 
 import gzip
+import os
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -147,6 +149,8 @@ def test_an_unreadable_file_is_refused_without_quoting_it(tmp_path, name, conten
     assert "4111" not in str(refusal.value)
 
 
-def test_a_missing_file_is_refused(tmp_path):
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, os.mkfifo], ids=["nothing", "folder", "pipe"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "creditcard.csv")
     with pytest.raises(DataError, match="no such file"):
         read_public_file(tmp_path / "creditcard.csv")

@@ -38,14 +38,7 @@ def raw_transactions(day: date, platform: Platform) -> dg.Output:
         DescribedTable(ingested.transactions, summary.as_metadata()),
         metadata={
             **table_metadata(ingested.transactions, raw_transactions_schema()),
-            "data_version": summary.data_version,
-            "data_origin": summary.origin,
-            "landed_rows": summary.landed_row_count,
-            "duplicates_removed": summary.duplicate_count,
-            "quarantined": summary.quarantined_count,
-            "quarantined_by_reason": summary.quarantined_by_reason,
-            "frauds": "not labelled" if summary.fraud_count is None else summary.fraud_count,
-            "landed_files": {file.name: file.sha256 for file in summary.files},
+            **summary.as_figures(),
             "landing_fingerprint": fingerprint,
         },
     )
@@ -66,6 +59,7 @@ def confirmed_labels(day: date, raw_transactions: pd.DataFrame, platform: Platfo
     **What it does.** Joins the label files landed that day with the `Class` that the day's transactions carry
     themselves; a label file wins over the transaction file.
     """
+    from fraud_platform.ingestion.label_counts import count_labels
     from fraud_platform.ingestion.labels import labels_of_day
     from fraud_platform.ingestion.landing import LABELS
     from fraud_platform.ingestion.schema import confirmed_labels_schema
@@ -76,8 +70,7 @@ def confirmed_labels(day: date, raw_transactions: pd.DataFrame, platform: Platfo
         DescribedTable(labels),
         metadata={
             **table_metadata(labels, confirmed_labels_schema()),
-            "frauds": int((labels["Class"] == 1).sum()),
+            **count_labels(labels),
             "landing_fingerprint": fingerprint,
-            "by_source": {str(source): int(count) for source, count in labels["source"].value_counts().items()},
         },
     )
