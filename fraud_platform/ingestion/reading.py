@@ -237,6 +237,11 @@ def _read_parquet(source: LandedSource, columns: _Columns, required: Sequence[st
 def _check_header(label: str, names: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> None:
     """Refuses a file whose columns are not those expected, in whatever order."""
     missing = [name for name in required if name not in names]
+    if not {name.strip() for name in names} & {*required, *optional}:
+        # What stands there are no names, but perhaps the values of the first row: they are not repeated.
+        is_one_field = len(names) == 1 and required[0] in names[0]
+        hint = "separate the fields with commas" if is_one_field else "the first row must name the columns"
+        raise DataError(f"{label}: the header lacks {_listed(missing)}; {hint}; mend the file and land it again")
     unexpected = [name for name in dict.fromkeys(names) if name not in required and name not in optional]
     repeated = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
     problems = [
@@ -245,8 +250,7 @@ def _check_header(label: str, names: Sequence[str], required: Sequence[str], opt
         if found
     ]
     if problems:
-        hint = "the first row must name the columns" if len(missing) == len(required) else "mend the file"
-        raise DataError(f"{label}: the header {', '.join(problems)}; {hint} and land it again")
+        raise DataError(f"{label}: the header {', '.join(problems)}; mend the file and land it again")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -47,19 +47,22 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         with location.open("rb") as file:
             table = _parse(location.name, file)
+        names = table.column_names
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         # The parser's own words quote the row, which may hold what must not be shown.
         kind = type(error).__name__
         raise DataError(f"{path}: cannot be read as a table ({kind}); give CSV, csv.gz or Parquet") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is no UTF-8 text; save the file as UTF-8") from None
 
     needed = (*LANDED_COLUMNS, LABEL_COLUMN)
-    missing = [name for name in needed if name not in table.column_names]
+    missing = [name for name in needed if name not in names]
     if missing:
         raise DataError(f"{path}: lacks the column(s) {', '.join(missing)}; it must have Time, V1..V28, Amount, Class")
-    known = {*needed, ID_COLUMN} & set(table.column_names)
-    if len(table.column_names) > len(known):
+    known = {*needed, ID_COLUMN} & set(names)
+    if len(names) > len(known):
         # Unknown names are not repeated: in a file without a header they are the first row's values.
-        surplus = len(table.column_names) - len(known)
+        surplus = len(names) - len(known)
         raise DataError(f"{path}: has {surplus} unexpected or repeated column(s); keep Time, V1..V28, Amount, Class")
     if len(table) == 0:
         raise DataError(f"{path}: holds no rows; give a file in the format of creditcard.csv")
@@ -74,7 +77,7 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     if wrong.size:
         rows = ", ".join(str(row + 1) for row in wrong[:3])
         raise DataError(f"{path}: {LABEL_COLUMN} is neither 0 nor 1 in {wrong.size} rows (first: {rows}); label them")
-    identity = _identifiers(path, table) if ID_COLUMN in table.column_names else {}
+    identity = _identifiers(path, table) if ID_COLUMN in names else {}
     return pd.DataFrame(identity | columns | {LABEL_COLUMN: labels.astype(np.int8)})
 
 

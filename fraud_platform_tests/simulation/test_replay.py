@@ -132,6 +132,13 @@ def test_a_file_that_breaks_the_format_is_refused_by_name_and_place(tmp_path, da
     assert "4111" not in str(refusal.value)
 
 
+def test_a_file_in_another_encoding_is_refused(tmp_path):
+    text = public_table(4, 1).rename(columns={"Amount": "Montant \u00e9"}).to_csv(index=False)
+    (tmp_path / "public.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"public\.csv: is no UTF-8 text"):
+        read_public_file(tmp_path / "public.csv")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
