@@ -11,7 +11,7 @@ QUIET := PYTHONWARNINGS=ignore::FutureWarning
 
 .PHONY: help
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-22s %s\n", $$1, $$2}'
 
 .tools/bin/uv:
 	python3 -m venv .tools
@@ -33,10 +33,33 @@ dev: setup  ## the Dagster UI on http://127.0.0.1:3000
 test: setup  ## the tests
 	$(RUN) pytest
 
+# Checkov depends on many libraries, some older than ours: it gets an environment of its own. It asks nobody for rules.
+CHECKOV := $(UV) tool run --python 3.11 checkov==3.3.30 --quiet --compact --skip-download --framework terraform
+
+.PHONY: audit-infrastructure
+audit-infrastructure: setup  ## apply terraform/ to an AWS that moto plays, and audit it; some minutes
+	@command -v terraform > /dev/null || { echo "audit-infrastructure needs terraform 1.11 or later" >&2; exit 1; }
+	$(CHECKOV) --directory terraform
+	$(RUN) pytest -n 0 -m applied fraud_platform_tests/infrastructure
+
 .PHONY: format
 format: setup  ## rewrite the sources in the house format
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
+
+.PHONY: audit-dependencies
+audit-dependencies: setup  ## known vulnerabilities of the locked dependencies; needs PyPI's advisory service
+	$(UV) export --quiet --locked --all-groups --no-emit-project --output-file .tools/locked.txt
+	@# Strict: a package that could not be looked up is a failure, not a pass.
+	$(UV) tool run 'pip-audit>=2.10,<3' --strict --disable-pip --requirement .tools/locked.txt
+
+.PHONY: scan-secrets
+scan-secrets: setup  ## secrets among the committed files; also part of the tests
+	$(RUN) pytest -n 0 fraud_platform_tests/test_secrets.py
+
+.PHONY: secrets-baseline
+secrets-baseline: setup  ## accept what the secret scan finds now: look at the difference before you commit it
+	$(RUN) detect-secrets scan --no-verify --exclude-files '^(uv\.lock|\.secrets\.baseline|notebooks/__marimo__/.*)$$' > .secrets.baseline
 
 .PHONY: check
 check: setup  ## format check, lint, types, definitions, tests: what CI runs
@@ -45,3 +68,8 @@ check: setup  ## format check, lint, types, definitions, tests: what CI runs
 	$(RUN) mypy
 	$(QUIET) $(RUN) dagster definitions validate --log-level error
 	$(RUN) pytest
+
+.PHONY: audit-workflows
+audit-workflows: setup  ## security and schema of the GitHub workflows, offline
+	$(RUN) zizmor --offline .github/workflows
+	$(RUN) check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -14,8 +14,13 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
+from fraud_platform.cli_governance import audit_app, erase, trail_of
+from fraud_platform.cli_models import card, models, open_registry, promote, rollback
 from fraud_platform.errors import PlatformError
-from fraud_platform.settings import load_settings, remember
+from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
+from fraud_platform.governance.redaction import redact_all_logs
+from fraud_platform.settings import load_settings
+from fraud_platform.settings_file import remember
 from fraud_platform.storage import is_storage_failure, open_location
 from fraud_platform.terminal import (
     SIMULATED_NOTE,
@@ -26,13 +31,10 @@ from fraud_platform.terminal import (
     print_findings,
     print_releases,
     print_settings,
-    print_versions,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from fraud_platform.registry.mlflow_registry import MlflowRegistry
 
 app = typer.Typer(
     help="Finds credit-card fraud in daily batches, keeps its own model honest, explains every decision.",
@@ -41,6 +43,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(audit_app, name="audit")
+app.command()(erase)
 
 DayCount = Annotated[int, typer.Option(min=1, max=3650, help="How many days.")]
 RowsPerDay = Annotated[
@@ -55,11 +60,17 @@ DriftFrom = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of every random choice.")]
 
 SIMULATED_ROWS_PER_DAY = 20_000
+USAGE_ERROR = 2
 
 
 def main() -> None:
     """Runs the command line; an error is one line, and a traceback only with `--debug`."""
+    redact_all_logs()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if any(map(holds_card_number, arguments)):
+        # Files, messages and records would be named after it.
+        print_error("an argument holds a card number, which must be written nowhere; nothing was done")
+        raise SystemExit(USAGE_ERROR)
     try:
         app(args=arguments, prog_name="fraud-platform")
     except PlatformError as error:
@@ -74,7 +85,7 @@ def main() -> None:
 
 def _give_up(message: str) -> NoReturn:
     if "--debug" in sys.argv:
-        traceback.print_exc()
+        err.print(mask_card_numbers(traceback.format_exc()), markup=False, highlight=False, soft_wrap=True, end="")
     print_error(message)
     raise SystemExit(1) from None
 
@@ -102,6 +113,8 @@ def demo(
     made = _made_days(csv, calendar, rows_per_day, seed, drift_day)
     # The seed of the demo is the seed of its splits, searches and models too.
     os.environ["FRAUD_SEED"] = str(seed)
+    # Nobody stands beside a demo to approve its models.
+    os.environ["FRAUD_REQUIRE_APPROVAL"] = "false"
     settings = load_settings()
     clear(settings)
     _deliver(made, calendar, name="simulated" if csv is None else "replayed")
@@ -183,9 +196,12 @@ def score(
         raise PlatformError(f"{file}: no such file; name a .csv, .csv.gz or .parquet file of transactions")
     if source == target:
         raise PlatformError(f"{output}: the decisions would replace the transactions; name another output")
-    registry = _registry()
+    registry = open_registry()
     version = registry.find(model)
     scored = score_file(file, registry.load(version), version.version)
+    what = {"file": source.name, "output": output, "transactions": len(scored.decisions)}
+    # First the entry: an export that is not recorded must not exist.
+    trail_of(load_settings()).record("export", subject=f"model/{version.semver}", reason="score", details=what)
     scored.write(output)
     alerts = count_alerts(scored.decisions)["alerts"]
     out.print(f"{len(scored.decisions):,} transactions scored by {version.semver}, {alerts:,} alerts: {output}")
@@ -198,16 +214,8 @@ def score(
         out.print("[yellow]The model has learned from SIMULATED DATA.[/]")
 
 
-@app.command()
-def models() -> None:
-    """List the registered models, newest first.
-
-    Example: fraud-platform models
-    """
-    versions = _registry().versions()
-    if not versions:
-        raise PlatformError("no model is registered yet; run `fraud-platform demo` or the Dagster job `retraining`")
-    print_versions(sorted(versions, key=lambda version: int(version.version), reverse=True))
+for _command in (models, promote, rollback, card):
+    app.command()(_command)
 
 
 @app.command()
@@ -258,13 +266,6 @@ def _deliver(
     first = min([calendar[0], *landing.days()])
     remember(settings.home, FRAUD_START_DATE=first.isoformat())
     out.print(f"{len(calendar)} days landed in {settings.landing_url}: {calendar[0]} to {calendar[-1]}", soft_wrap=True)
-
-
-def _registry() -> "MlflowRegistry":
-    from fraud_platform.registry.mlflow_registry import MlflowRegistry
-
-    settings = load_settings()
-    return MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url)
 
 
 if __name__ == "__main__":

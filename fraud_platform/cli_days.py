@@ -16,7 +16,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 def calendar_of(days: int, start: str | None) -> list[date]:
     """The days that a command makes; they end yesterday unless `start` says otherwise."""
-    first = _parse_day(start) if start else datetime.now(UTC).date() - timedelta(days=days)
+    first = parse_day(start) if start else datetime.now(UTC).date() - timedelta(days=days)
     if not FIRST_YEAR <= first.year < LAST_YEAR:
         raise typer.BadParameter(f"--start {first} is outside {FIRST_YEAR} to {LAST_YEAR}")
     return [first + timedelta(days=position) for position in range(days)]
@@ -27,7 +27,7 @@ def require_calendar(calendar: list[date]) -> None:
     if calendar[-1] >= datetime.now(UTC).date():
         raise typer.BadParameter(f"the last day, {calendar[-1]}, is not over yet; choose an earlier --start")
     chosen = os.environ.get("FRAUD_START_DATE")
-    if chosen and _parse_day(chosen) > calendar[0]:
+    if chosen and parse_day(chosen) > calendar[0]:
         raise PlatformError(f"FRAUD_START_DATE={chosen} is after the first day, {calendar[0]}; unset it or use --start")
 
 
@@ -38,13 +38,14 @@ def drift_day_of(text: str | None, calendar: list[date]) -> date | None:
     if text.isdecimal():
         day = calendar[int(text) - 1] if 1 <= int(text) <= len(calendar) else None
     else:
-        day = _parse_day(text)
+        day = parse_day(text)
     if day not in calendar:
         raise typer.BadParameter(f"{text} is outside {calendar[0]} to {calendar[-1]} (1 to {len(calendar)})")
     return day
 
 
-def _parse_day(text: str) -> date:
+def parse_day(text: str) -> date:
+    """The day written as YYYY-MM-DD."""
     try:
         return date.fromisoformat(text)
     except ValueError:

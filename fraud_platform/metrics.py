@@ -172,6 +172,21 @@ def precision_at_k(labels: ArrayLike, probabilities: ArrayLike, k: float, weight
     return float(ratio(np.interp(reach, alerts, np.append(0.0, counts.true_positives)), reach))
 
 
+def recall_at_false_positive_rate(
+    labels: ArrayLike, probabilities: ArrayLike, rate: float, weights: ArrayLike | None = None
+) -> float:
+    """Most recall of a threshold that alerts at most `rate` of the legitimate, in [0, 1]; nan without both classes.
+
+    Of the points of the ROC curve itself: rows of equal score are alerted together or not at all.
+    """
+    counts = ranked_counts(labels, probabilities, weights)
+    if counts.fraud_total == 0 or counts.legitimate_total == 0:
+        return float("nan")
+    # Weighted sums round; a rate of exactly the limit is within it.
+    is_within = counts.false_positives <= rate * counts.legitimate_total * (1 + 1e-12)
+    return float(counts.recalls[is_within].max(initial=0.0))
+
+
 def brier(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Mean squared distance between probability and outcome, in [0, 1], 0 is perfect; nan without rows."""
     is_fraud, scale = _checked(labels, weights)
@@ -212,10 +227,15 @@ def expected_cost(
     """
     is_fraud, scale = _checked(labels, weights)
     is_alert = _binary(predictions, "predictions", is_fraud.size)
-    moved = np.asarray(amounts, np.float64)
-    if moved.shape != is_fraud.shape or not np.all((moved >= 0) & np.isfinite(moved)):
-        raise ValueError(f"amounts must be {is_fraud.size} finite numbers >= 0")
+    moved = _not_negative(amounts, "amounts", is_fraud.size)
     return _mean(np.where(is_alert, alert_cost, np.where(is_fraud, moved, 0.0)), scale)
+
+
+def fraud_amount_share(labels: ArrayLike, predictions: ArrayLike, amounts: ArrayLike) -> float:
+    """Share of what frauds moved that was alerted, in [0, 1]: recall in money; nan where frauds moved nothing."""
+    is_fraud, _ = _checked(labels, None)
+    moved = np.where(is_fraud, _not_negative(amounts, "amounts", is_fraud.size), 0.0)
+    return float(ratio(moved[_binary(predictions, "predictions", is_fraud.size)].sum(), moved.sum()))
 
 
 def _mean(values: Floats, weights: Floats | None) -> float:
@@ -229,10 +249,7 @@ def _checked(labels: ArrayLike, weights: ArrayLike | None) -> tuple[NDArray[np.b
     is_fraud = _binary(labels, "labels", None)
     if weights is None:
         return is_fraud, None
-    scale = np.asarray(weights, np.float64)
-    if scale.shape != is_fraud.shape or not np.all((scale >= 0) & np.isfinite(scale)):
-        raise ValueError(f"weights must be {is_fraud.size} finite numbers >= 0")
-    return is_fraud, scale
+    return is_fraud, _not_negative(weights, "weights", is_fraud.size)
 
 
 def _binary(values: ArrayLike, name: str, size: int | None) -> NDArray[np.bool_]:
@@ -243,6 +260,13 @@ def _binary(values: ArrayLike, name: str, size: int | None) -> NDArray[np.bool_]
     if not np.all(is_one | (array == 0)):
         raise ValueError(f"{name} must be 0 or 1")
     return is_one
+
+
+def _not_negative(values: ArrayLike, name: str, size: int) -> Floats:
+    array = np.asarray(values, np.float64)
+    if array.shape != (size,) or not np.all((array >= 0) & np.isfinite(array)):
+        raise ValueError(f"{name} must be {size} finite numbers >= 0")
+    return array
 
 
 def _scores(values: ArrayLike, size: int) -> Floats:

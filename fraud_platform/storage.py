@@ -3,6 +3,7 @@
 What the bytes mean does not belong here; schemas live in the room that owns the table.
 """
 
+import errno
 import glob
 import hashlib
 import json
@@ -65,14 +66,54 @@ def write_atomically(path: UPath, data: bytes) -> None:
     _remove_abandoned(path)
     temporary = path.parent / f".{path.name}.{_writer(os.getpid())}.{uuid.uuid4().hex}.partial"
     try:
-        with open(temporary.path, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_through(temporary, data)
         os.replace(temporary.path, path.path)
     finally:
         if os.path.exists(temporary.path):
             os.unlink(temporary.path)
+
+
+def create_exclusively(path: UPath, data: bytes) -> None:
+    """Puts `data` at `path`, whole, where nothing is yet; of several writers exactly one succeeds.
+
+    On disk a complete hidden file is given its name by a hard link, which fails where the name is taken; an object
+    store is sent `If-None-Match: *`, which the server must honour (AWS and current S3-compatible servers do).
+
+    Raises:
+        FileExistsError: something is there already.
+        OSError: the location cannot be written.
+    """
+    if is_remote(path):
+        path.fs.invalidate_cache()
+        try:
+            path.fs.pipe_file(path.path, data, mode="create")
+        except OSError as error:
+            if _is_taken(error):
+                raise FileExistsError(errno.EEXIST, "exists already", str(path)) from error
+            raise
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{_writer(os.getpid())}.{uuid.uuid4().hex}.partial"
+    try:
+        _write_through(temporary, data)
+        os.link(temporary.path, path.path)
+    finally:
+        if os.path.exists(temporary.path):
+            os.unlink(temporary.path)
+
+
+def _is_taken(error: OSError) -> bool:
+    """Whether an object store refused because of `If-None-Match`, or because two such writes met."""
+    response = getattr(error.__cause__, "response", None) or {}
+    code = response.get("Error", {}).get("Code")
+    return isinstance(error, FileExistsError) or code in ("PreconditionFailed", "ConditionalRequestConflict", "412")
+
+
+def _write_through(path: UPath, data: bytes) -> None:
+    with open(path.path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _writer(process: int | str) -> str:

@@ -11,9 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fraud_platform.governance.pan_guard import mask_card_numbers
+
 if TYPE_CHECKING:
     from fraud_platform.defs.demo import DayStory, ReleaseStory
     from fraud_platform.defs.doctor import Finding
+    from fraud_platform.defs.erasing import Erasure
+    from fraud_platform.governance.audit_entry import AuditEntry
+    from fraud_platform.registry.promotion import ChampionChange
     from fraud_platform.registry.registry import ModelVersion
 
 out = Console()
@@ -24,7 +29,9 @@ SIMULATED_NOTE = "[yellow]SIMULATED DATA: these figures describe made-up transac
 
 def print_error(message: str) -> None:
     """One line on standard error."""
-    err.print(f"[bold red]error:[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
+    err.print(
+        f"[bold red]error:[/] {escape(mask_card_numbers(' '.join(message.split())))}", highlight=False, soft_wrap=True
+    )
 
 
 def print_days(days: Sequence["DayStory"]) -> None:
@@ -90,6 +97,56 @@ def print_versions(versions: Iterable["ModelVersion"]) -> None:
         out.print(f"[yellow]Learned from SIMULATED DATA:[/] {', '.join(simulated)}")
 
 
+def print_entries(entries: Iterable["AuditEntry"]) -> None:
+    """One row per entry of the audit trail, in the order given."""
+    table = _table("Audit trail")
+    for name in ("no.", "when (UTC)", "event"):
+        table.add_column(name, no_wrap=True)
+    for name in ("who", "subject", "why"):
+        table.add_column(name, overflow="fold")
+    for entry in entries:
+        when = entry.at[:16].replace("T", " ")
+        cells = (when, entry.event, entry.actor, entry.subject, entry.reason)
+        table.add_row(str(entry.seq), *map(escape, cells))
+    out.print(table)
+
+
+def print_erasure(erased: "Erasure") -> None:
+    """What has gone, what is left to do, and for whom."""
+    names = ", ".join(f"{count:,} from {asset}" for asset, count in erased.rows.items())
+    days = f" on {erased.days[0]}" if len(erased.days) == 1 else f" on {len(erased.days)} days" if erased.days else ""
+    _line(f"{len(erased.pseudonyms):,} transactions erased{days}: {names or 'stored nowhere, tombstone left'}")
+    for version in erased.learned:
+        _line(
+            f"learned from them, train anew: model {version.semver} (version {version.version}, as of {version.as_of})"
+        )
+    for version in erased.unknown:
+        _line(f"may have learned from them, its splits are gone: model {version.semver} (as of {version.as_of})")
+    for landed in erased.landed:
+        held = f"{landed.row_count:,} rows of them" if landed.row_count else "cannot be read, look yourself"
+        _line(f"still in the landing zone, whose owner must remove it: {landed.file} ({held})")
+
+
+def print_change(change: "ChampionChange") -> None:
+    """Who decides now, from when on, and what was tried before."""
+    before = f"; {change.replaced.semver} decided before" if change.replaced else ""
+    out.print(
+        f"[bold]{change.champion.semver}[/] (version {change.champion.version}) is champion and decides from "
+        f"{change.day} on{before}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    out.print(f"why: {escape(change.reason)}; approved by {escape(change.approved_by or 'nobody')}", soft_wrap=True)
+    out.print(f"tried before: {change.smoke_test}", soft_wrap=True, highlight=False)
+
+
+def print_markdown(text: str) -> None:
+    """A document, laid out for the terminal."""
+    from rich.markdown import Markdown
+
+    out.print(Markdown(text))
+
+
 def print_settings(rows: Iterable[tuple[str, str, str]]) -> None:
     """One row per variable: its effective value and where it comes from."""
     table = _table("Settings")
@@ -105,8 +162,12 @@ def print_findings(findings: Iterable["Finding"]) -> None:
     """One line per place: well, or what is wrong and what to do."""
     for finding in findings:
         mark = "[green]well[/] " if finding.is_well else "[bold red]wrong[/]"
-        remedy = "" if finding.is_well else f"; {finding.remedy}"
+        remedy = f"; {finding.remedy}" if finding.remedy else ""
         out.print(f"{mark} {finding.subject}: {escape(finding.detail + remedy)}", soft_wrap=True, highlight=False)
+
+
+def _line(text: str) -> None:
+    out.print(escape(text), soft_wrap=True, highlight=False)
 
 
 def _table(title: str) -> Table:

@@ -3,6 +3,7 @@
 The graph is the one `dagster dev` loads; only what its resources point at is the test's.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from fraud_platform.defs.jobs import CAUSE_TAG, DAILY_ASSETS, TRIGGER_TAG
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.resources import Platform
 from fraud_platform.ingestion.landing import LandingZone
+from fraud_platform.registry.registry import ModelRegistry, ModelVersion
 from fraud_platform.settings import Settings, load_settings
 from fraud_platform.simulation.delivery import land_days
 from fraud_platform.simulation.drift import DriftInjection
@@ -30,7 +32,7 @@ from fraud_platform.storage import DayStore
 
 FIRST = date.fromisoformat(DAYS.get_first_partition_key() or "")
 INGESTED = ("raw_transactions", "confirmed_labels", "features")
-SCORED = ("daily_predictions", "drift_report", "realised_performance")
+SCORED = ("daily_predictions", "review_queue", "drift_report", "realised_performance", "shadow_report")
 
 # One family, one trial, and so many frauds a day that four days make a model that passes its gates.
 SMALL = {"FRAUD_CANDIDATES": '["xgboost"]', "FRAUD_SEARCH_TRIALS": "1"}
@@ -137,6 +139,25 @@ class PlatformHome:
             if folder.exists():
                 found |= {f"{asset}/{file.name}": file.read_bytes() for file in folder.iterdir()}
         return found
+
+
+def register_twin(registry: ModelRegistry, **changes: Any) -> ModelVersion:
+    """The champion under another version and digest: the same trees, one more word of provenance."""
+    champion = registry.find("champion")
+    bundle = registry.load(champion)
+    twin = dataclasses.replace(bundle, provenance={**bundle.provenance, "note": f"twin {len(registry.versions())}"})
+    facts: dict[str, Any] = {
+        "digest": twin.digest,
+        "as_of": champion.as_of,
+        "algorithm": twin.algorithm,
+        "feature_schema_version": twin.feature_schema_version,
+        "origin": champion.origin,
+        "cause": "a test",
+        "run_id": None,
+        "created_at": champion.created_at,
+        "description": "a twin",
+    }
+    return registry.register(twin.to_bytes(), **{**facts, **changes})
 
 
 @contextmanager

@@ -5,69 +5,22 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from fraud_platform import cli
+from fraud_platform import cli, cli_models
+from fraud_platform.cli_models import open_registry
 from fraud_platform.ingestion.landing import LandingZone
 from fraud_platform.scoring.schema import SCORE_FILE_COLUMNS
 from fraud_platform.settings import load_settings
+from fraud_platform_tests.answers import Answer, assert_one_line_of
 from fraud_platform_tests.bad_files import BAD_FILES, CARD, bad_rows, good_rows
-from fraud_platform_tests.platform_home import FIRST, SMALL
+from fraud_platform_tests.platform_home import FIRST, day_number, register_twin
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in cli.app.registered_commands)
 RUN = [sys.executable, "-m", "fraud_platform.cli"]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left on the terminal."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
-    """A home of its own, empty."""
-    # The demo sets its seed, MLflow its server; both are undone.
-    untold = {"MLFLOW_TRACKING_URI": "", "FRAUD_SEED": ""}
-    for name, text in {"FRAUD_HOME": str(tmp_path / "home"), **untold, **SMALL}.items():
-        monkeypatch.setenv(name, text)
-    monkeypatch.delenv("FRAUD_START_DATE")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def type_in(monkeypatch, capsys) -> Callable[..., Answer]:
-    """Runs a command as the entry point does, in this process: half a second instead of three."""
-
-    def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["fraud-platform", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        shown = capsys.readouterr()
-        return Answer(code, shown.out, shown.err)
-
-    return run
-
-
-def assert_one_line_of(answer: Answer, *words: str) -> None:
-    assert answer.code == 1, answer
-    assert len(answer.err.splitlines()) == 1, answer.err
-    assert answer.err.startswith("error: ")
-    assert "Traceback" not in answer.err
-    for word in words:
-        assert word in answer.err
 
 
 def test_these_are_the_commands():
@@ -129,7 +82,7 @@ def test_an_unforeseen_error_is_one_line_too(type_in, home, monkeypatch):
     def surprise() -> None:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(cli, "load_settings", surprise)
+    monkeypatch.setattr(cli_models, "load_settings", surprise)
     assert_one_line_of(type_in("models"), "unexpected ZeroDivisionError: nobody thought of this", "--debug")
 
 
@@ -219,6 +172,47 @@ def test_models_are_listed_with_alias_stage_and_where_they_learned(type_in, rele
     assert re.search(r"1\.0\.0\s+Production\s+champion\s+xgboost", answer.out)
     assert "SIMULATED DATA" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_a_promotion_and_a_rollback_say_who_decides_from_when_on_and_why(type_in, released):
+    register_twin(open_registry())
+    answer = type_in("promote", "1.1.0", "--reason", "better on disputes", "--approved-by", "Ada")
+    assert answer.code == 0, answer
+    # Nothing has been scored: it decides from the day after what it has learned from.
+    assert f"1.1.0 (version 2) is champion and decides from {day_number(5)} on; 1.0.0 decided before" in answer.out
+    assert "why: better on disputes; approved by Ada" in answer.out
+    assert "64 rows scored in a fresh process" in answer.out
+    answer = type_in("rollback", "--reason", "twice as many alerts", "--from", day_number(9).isoformat())
+    assert answer.code == 0, answer
+    assert f"1.0.0 (version 1) is champion and decides from {day_number(9)} on" in answer.out
+    registry = open_registry()
+    assert [registry.champion_as_of(day_number(number)).version for number in (5, 8, 9)] == ["2", "2", "1"]
+    assert_one_line_of(type_in("rollback"), "there is no previous model to return to")
+    assert_one_line_of(type_in("promote", "2"), "was rejected (twice as many alerts)")
+    assert type_in("promote", "2", "--overrule").code == 0
+    assert type_in("promote", "1", "--from", "2026-02-30").code == 2
+
+
+def test_a_card_tells_who_let_a_model_decide_and_what_became_of_it(type_in, released, tmp_path):
+    answer = type_in("card", "champion", "--output", tmp_path / "card.html")
+    assert answer.code == 0, answer
+    page = (tmp_path / "card.html").read_text()
+    # The four plots of the validation stand inside the file.
+    assert page.count('src="data:image/png;base64,') == 5
+    assert "It has decided no day yet." in page
+    assert type_in("card", "1", "--output", tmp_path / "card.md").code == 0
+    text = (tmp_path / "card.md").read_text()
+    assert f"| champion from | {day_number(5)} |" in text
+    assert "| approved by | nobody, by the release policy |" in text
+    assert "Acceptance gates" in type_in("card", "champion").out
+    assert_one_line_of(type_in("card", "1", "--output", "card.pdf"), "name the output .html or .md")
+    register_twin(open_registry())
+    assert_one_line_of(type_in("card", "2"), f"materialise model_release of {day_number(4)} again")
+
+
+def test_a_promotion_that_is_refused_is_one_line(type_in, released):
+    assert_one_line_of(type_in("promote", "7"), "no model is '7'; there is 1 (1.0.0) champion")
+    assert_one_line_of(type_in("promote", "1", "--from", str(day_number(4))), "so it decides from the day after on")
 
 
 @pytest.mark.parametrize("name", ["day.csv", "day.csv.gz", "day.parquet"])

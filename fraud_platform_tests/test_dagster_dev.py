@@ -131,7 +131,7 @@ def test_the_code_location_loads_without_errors(dev):
 
 def test_the_asset_page_reads_like_documentation(dev):
     nodes = dev.ask("{ assetNodes { assetKey { path } description groupName kinds isPartitioned hasAssetChecks } }")
-    assert len(nodes["assetNodes"]) == 10
+    assert len(nodes["assetNodes"]) == 12
     for node in nodes["assetNodes"]:
         assert "**Why it exists.**" in node["description"]
         assert node["isPartitioned"]

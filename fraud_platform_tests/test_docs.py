@@ -13,7 +13,7 @@ from fraud_platform.defs.jobs import DAILY_ASSETS, RETRAINING_ASSETS
 from fraud_platform.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "terraform").glob("*.md")])
 OPERATIONS = ROOT / "docs" / "operations.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 MAXIMUM_PICTURES, MAXIMUM_PICTURE_BYTES = 4, 300_000
@@ -39,7 +39,7 @@ def _settings_row(field):
     elif isinstance(default, tuple):
         shown = "all four"
     else:
-        shown = f"`{default}`" if default != "" else ""
+        shown = f"`{default}`" if default not in ("", None) else ""
     return f"| `{variable}` | {shown} | {information.description} |"
 
 

@@ -15,11 +15,13 @@ from fraud_platform.metrics import (
     confusion_counts,
     expected_cost,
     f1,
+    fraud_amount_share,
     log_loss,
     precision,
     precision_at_k,
     ranked_counts,
     recall,
+    recall_at_false_positive_rate,
     roc_auc,
 )
 
@@ -78,6 +80,16 @@ def test_precision_at_k_is_the_mean_over_every_order_of_tied_rows(rows, k):
     assert precision_at_k(labels, scores, k) == pytest.approx(expected)
 
 
+@given(ROWS, st.sampled_from([0.0, 0.01, 0.25, 0.5, 1.0]))
+def test_recall_at_a_false_positive_rate_is_the_highest_point_of_the_roc_curve_within_it(rows, rate):
+    labels, scores, weights = columns(rows)
+    labels[0], labels[1] = 1, 0
+    for scale in (None, weights):
+        rates, recalls, _ = peer.roc_curve(labels, scores, sample_weight=scale, drop_intermediate=False)
+        expected = recalls[rates <= rate + 1e-9].max()
+        assert recall_at_false_positive_rate(labels, scores, rate, scale) == pytest.approx(expected)
+
+
 @given(ROWS)
 def test_integer_weights_are_the_same_as_repeated_rows(rows):
     labels, scores, _ = columns(rows)
@@ -121,6 +133,11 @@ def test_a_hand_computed_cost():
     assert cost == (5 + 5 + 120 + 0) / 4
 
 
+def test_a_hand_computed_share_of_money():
+    # Of 50 + 120 that frauds moved, 50 were alerted; what legitimate rows moved does not matter.
+    assert fraud_amount_share([1, 0, 1, 0], [1, 1, 0, 0], [50.0, 10.0, 120.0, 7.0]) == pytest.approx(50 / 170)
+
+
 def test_log_loss_agrees_with_scikit_learn_and_is_infinite_when_a_certain_answer_is_wrong():
     labels, chances, weights = [1, 0, 1], [0.9, 0.2, 0.6], [1.0, 2.0, 3.0]
     assert log_loss(labels, chances, weights) == pytest.approx(peer.log_loss(labels, chances, sample_weight=weights))
@@ -137,6 +154,9 @@ def test_log_loss_agrees_with_scikit_learn_and_is_infinite_when_a_certain_answer
         lambda: f1([0, 0], [0, 0]),  # neither
         lambda: average_precision([0, 0], [0.1, 0.2]),  # no frauds
         lambda: roc_auc([1, 1], [0.1, 0.2]),  # no legitimate rows
+        lambda: recall_at_false_positive_rate([0, 0], [0.1, 0.2], 0.01),  # no frauds
+        lambda: recall_at_false_positive_rate([1, 1], [0.1, 0.2], 0.01),  # no legitimate rows
+        lambda: fraud_amount_share([1, 0], [1, 0], [0.0, 5.0]),  # frauds that moved nothing
         lambda: brier([], []),  # no rows
         lambda: precision_at_k([], [], 3),  # no rows
         lambda: expected_cost([], [], [], alert_cost=1),  # no rows
@@ -163,6 +183,7 @@ def test_f1_is_zero_not_nan_when_every_fraud_is_missed():
         (lambda: recall([[0, 1]], [[0, 1]]), "one value per row"),  # a matrix
         (lambda: precision_at_k([0, 1], [0.5, 0.4], 0), "k must be positive"),
         (lambda: expected_cost([0], [0], [-1.0], alert_cost=1), "amounts"),
+        (lambda: fraud_amount_share([1], [0], [math.nan]), "amounts"),
     ],
 )
 def test_malformed_input_is_refused(malformed, message):

@@ -40,7 +40,7 @@ from fraud_platform_tests.platform_home import (
 
 DAYS = [day_number(number) for number in range(1, 7)]
 LEARNED, LIVED, BEYOND = DAYS[:4], DAYS[4], DAYS[5]
-EXTENSIONS = {"drift_report": "json", "realised_performance": "json"}
+EXTENSIONS = {"drift_report": "json", "realised_performance": "json", "shadow_report": "json"}
 
 
 @pytest.fixture(scope="module", params=["disk", "s3"])
@@ -137,7 +137,14 @@ def test_training_is_tracked_and_its_release_explained(lived):
     assert len(document["test_readings"]) == 1
     trained = metadata(lived, "trained_model", as_of)
     assert document["bundle_sha256"] == release["model"]["digest"] == trained["bundle_sha256"]
-    assert lived.platform.registry.find("champion").run_id == trained["mlflow_run_id"]
+    champion = lived.platform.registry.find("champion")
+    assert champion.run_id == trained["mlflow_run_id"]
+    described = release["metadata"]
+    assert described["model_id"] == "fraud_detector_v1.0.0"
+    assert described["metrics"]["f1_score"] == document["test"]["f1"]["value"]
+    assert (described["training_duration_sec"] or 0) > 0
+    assert described["hyperparameters"]
+    assert release["policy"]["version"] == metadata(lived, "model_release", as_of)["policy_version"]
     shown = metadata(lived, "validation_metrics", as_of)
     assert {"precision_recall", "roc", "confusion_matrix", "shap_top_10"} <= set(shown)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fraud_platform.errors import PlatformError
-from fraud_platform.settings import Settings, load_settings, remember, setting_sources
+from fraud_platform.settings import Settings, load_settings, setting_sources
+from fraud_platform.settings_file import remember
 
 
 @pytest.fixture

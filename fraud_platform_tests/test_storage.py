@@ -11,7 +11,14 @@ import pyarrow.parquet
 import pytest
 from upath import UPath
 
-from fraud_platform.storage import DayStore, canonical_json, open_location, sha256, write_atomically
+from fraud_platform.storage import (
+    DayStore,
+    canonical_json,
+    create_exclusively,
+    open_location,
+    sha256,
+    write_atomically,
+)
 
 DAY = date(2026, 1, 2)
 TABLE = pd.DataFrame(
@@ -133,3 +140,28 @@ def test_canonical_json_is_the_same_for_the_same_content():
 def test_the_digest_is_that_of_the_standard():
     # FIPS 180-4: the digest of the empty message.
     assert sha256(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_of_several_creators_of_one_file_exactly_one_succeeds(store):
+    from concurrent.futures import ThreadPoolExecutor
+
+    path = store.root / "trail" / "000001"
+
+    def create(number: int) -> int | None:
+        try:
+            create_exclusively(path, str(number).encode() * 1000)
+        except FileExistsError:
+            return None
+        return number
+
+    with ThreadPoolExecutor(8) as pool:
+        (winner,) = [number for number in pool.map(create, range(8)) if number is not None]
+    path.fs.invalidate_cache()
+    assert path.read_bytes() == str(winner).encode() * 1000
+    assert [entry.name for entry in path.parent.iterdir()] == ["000001"]
+
+
+def test_creating_where_nothing_can_be_created_is_no_collision(s3_url):
+    with pytest.raises(OSError) as refusal:
+        create_exclusively(open_location(f"{s3_url}-elsewhere/trail/1"), b"x")
+    assert not isinstance(refusal.value, FileExistsError)

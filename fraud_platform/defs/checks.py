@@ -3,6 +3,7 @@
 The rules themselves belong to the rooms; how a verdict reaches Dagster belongs to `daily_check`.
 """
 
+import json
 from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
@@ -46,12 +47,19 @@ def _daily_predictions() -> "DataFrameSchema":
     return daily_predictions_schema()
 
 
+def _review_queue() -> "DataFrameSchema":
+    from fraud_platform.scoring.review_queue import review_queue_schema
+
+    return review_queue_schema()
+
+
 SCHEMAS: dict[str, Callable[[], "DataFrameSchema"]] = {
     "raw_transactions": _raw_transactions,
     "confirmed_labels": _confirmed_labels,
     "features": _features,
     "splits": _splits,
     "daily_predictions": _daily_predictions,
+    "review_queue": _review_queue,
 }
 
 
@@ -69,6 +77,13 @@ def _judge_quarantine(day: date, platform: Platform) -> Verdict:
             "quarantined_by_reason": dict(judged.by_reason),
         },
     )
+
+
+def _judge_labels(day: date, platform: Platform) -> Verdict:
+    footer = platform.store.read_table_metadata("confirmed_labels", day)
+    by_reason = json.loads(footer.get("quarantined_by_reason", "{}"))
+    sentence = "; ".join(f"{count} labels: {reason}" for reason, count in by_reason.items())
+    return Verdict(not by_reason, sentence or "every label that arrived stands", {"quarantined_by_reason": by_reason})
 
 
 def _judge_gates(day: date, platform: Platform) -> Verdict:
@@ -98,6 +113,16 @@ CHECKS = [
         description="No more of the day's rows are quarantined than `FRAUD_MAX_QUARANTINE_SHARE` allows.",
         judge=_judge_quarantine,
         blocking=True,
+    ),
+    daily_check(
+        asset="confirmed_labels",
+        name="labels_stand",
+        description=(
+            "Every label that arrived is about a transaction that had happened, and none contradicts another of its "
+            "day. Not blocking: the labels that fail are in `label_quarantine` and decide nothing."
+        ),
+        judge=_judge_labels,
+        blocking=False,
     ),
     daily_check(
         asset="validation_metrics",

@@ -5,7 +5,7 @@ before the next is begun, so a range needs no more memory than a day.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +17,7 @@ from fraud_platform.defs.memory import give_back_memory, keep_memory_low
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
 from fraud_platform.errors import DataError, PlatformError, RegistryUnavailableError
+from fraud_platform.governance.redaction import without_card_numbers
 from fraud_platform.storage import is_storage_failure
 
 OWNERS = ["team:fraud-platform"]
@@ -49,9 +50,13 @@ def retried_only_where_time_helps(*days: date) -> Iterator[None]:
         yield
     except dg.Failure:
         raise
-    except Exception as error:
-        if may_pass(error):
-            raise
+    except Exception as raised:
+        # The event log is kept for ever, and the causes of an error go there with it.
+        error = without_card_numbers(raised)
+        if may_pass(raised):
+            if error is raised:
+                raise
+            raise error from None
         what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
         when = " to ".join(dict.fromkeys((days[0].isoformat(), days[-1].isoformat())))
         raise dg.Failure(description=f"{when}: {what}", allow_retries=False) from error
@@ -116,6 +121,11 @@ class DayMap(Mapping[date, Any]):
     def between(self, first: date, last: date) -> "DayMap":
         """The same, restricted to `first`..`last`, both included."""
         return DayMap([day for day in self._days if first <= day <= last], self._load)
+
+    def only(self, days: Iterable[date]) -> "DayMap":
+        """The same, restricted to `days`."""
+        wanted = set(days)
+        return DayMap([day for day in self._days if day in wanted], self._load)
 
 
 @dataclass(frozen=True)

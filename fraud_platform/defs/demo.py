@@ -18,7 +18,7 @@ from fraud_platform.defs.jobs import CAUSE_TAG, DAILY_ASSETS, RETRAINING_ASSETS,
 from fraud_platform.errors import PlatformError
 
 INGESTED = ("raw_transactions", "confirmed_labels", "features")
-SCORED = ("daily_predictions", "drift_report", "realised_performance")
+SCORED = ("daily_predictions", "review_queue", "drift_report", "realised_performance", "shadow_report")
 
 
 @dataclass(frozen=True)

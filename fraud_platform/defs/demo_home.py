@@ -48,7 +48,7 @@ def clear(settings: Settings) -> None:
         )
     for path in landed:
         path.unlink()
-    for asset in (*ASSETS, "quarantine", "test_readings"):
+    for asset in (*ASSETS, "quarantine", "label_quarantine", "model_card", "model_card_page", "test_readings"):
         folder = store.root / asset
         if folder.exists():
             folder.fs.rm(folder.path, recursive=True)

@@ -7,10 +7,13 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from fraud_platform.defs.remedies import remedy_for
 from fraud_platform.errors import PlatformError
+from fraud_platform.governance.audit import open_trail
 from fraud_platform.settings import Settings, setting_sources
-from fraud_platform.storage import open_location, write_atomically
+from fraud_platform.storage import create_exclusively, open_location, write_atomically
 
 # Up to the last @: whoever forgot to escape a password must not see it printed.
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
@@ -44,7 +47,7 @@ def masked(url: str) -> str:
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """The state of storage, landing zone, registry and Dagster instance, each examined when it is asked for."""
+    """The state of storage, landing zone, registry, database and Dagster instance, each examined when asked for."""
     yield _examined("storage", lambda: _write_and_remove(settings.storage_url), "set FRAUD_STORAGE to a place you own")
     yield _examined(
         "landing zone", lambda: _reach_landing(settings.landing_url), "set FRAUD_LANDING to a place you own"
@@ -52,7 +55,18 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield _examined(
         "registry", lambda: _reach_registry(settings), "start the MLflow server or correct MLFLOW_TRACKING_URI"
     )
-    yield _examined("Dagster instance", _reach_instance, "make FRAUD_HOME writable, or correct DAGSTER_HOME")
+    yield _examined("audit trail", lambda: _reach_audit_trail(settings), "set FRAUD_AUDIT to a place you own")
+    if settings.postgres_url:
+        database = _examined(
+            "Dagster database", lambda: _reach_database(settings), "start PostgreSQL or correct FRAUD_POSTGRES_URL"
+        )
+        yield database
+        if not database.is_well:
+            # Dagster would say the same after many tries.
+            return
+    yield _examined(
+        "Dagster instance", lambda: _reach_instance(settings), "make FRAUD_HOME writable, or correct DAGSTER_HOME"
+    )
 
 
 def _examined(subject: str, look: Callable[[], str], remedy: str) -> Finding:
@@ -60,7 +74,8 @@ def _examined(subject: str, look: Callable[[], str], remedy: str) -> Finding:
         return Finding(subject, True, look())
     except Exception as error:  # noqa: BLE001 - whatever a server or driver raises is the finding itself
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return Finding(subject, False, masked(reason), remedy)
+        better = remedy_for(error)
+        return Finding(subject, False, masked(reason), remedy if better is None else better)
 
 
 def _write_and_remove(url: str) -> str:
@@ -88,11 +103,52 @@ def _reach_registry(settings: Settings) -> str:
     return f"{masked(settings.tracking_url)} can be written: {len(versions)} models, champion: {champion}"
 
 
-def _reach_instance() -> str:
+def _reach_audit_trail(settings: Settings) -> str:
+    probe = open_location(settings.audit_url) / f".doctor-{uuid.uuid4().hex}"
+    create_exclusively(probe, b"written by fraud-platform doctor")
+    try:
+        create_exclusively(probe, b"written again")
+    except FileExistsError:
+        head = open_trail(
+            settings.audit_url,
+            actor=settings.actor_name,
+            clock=lambda: datetime.now(UTC),
+            key_file=settings.audit_key_file,
+        ).head()
+        return f"{settings.audit_url} can be written: {head.seq if head else 0} entries"
+    finally:
+        probe.unlink()
+    raise PlatformError(f"{settings.audit_url} ignores If-None-Match, so two writers could take the same place")
+
+
+def _reach_database(settings: Settings) -> str:
+    import sqlalchemy
+
+    from fraud_platform.registry.reachability import CONNECT_SECONDS, require_answer
+
+    require_answer(settings.history_url)
+    password = settings.postgres_password()
+    options = {"connect_timeout": int(CONNECT_SECONDS), **({"password": password} if password else {})}
+    try:
+        with sqlalchemy.create_engine(settings.history_url, connect_args=options).connect() as connection:
+            version = connection.exec_driver_sql("SHOW server_version").scalar()
+    except sqlalchemy.exc.DBAPIError as error:
+        # The driver says it in one line; the layer above adds where to read on.
+        raise ConnectionError(str(error.orig).strip()) from error
+    return f"{masked(settings.postgres_url)} answers: PostgreSQL {version}"
+
+
+def _reach_instance(settings: Settings) -> str:
     from fraud_platform.defs.instance import dagster_home, open_instance
 
     with open_instance() as instance:
         runs = instance.get_runs_count()
+        history = instance.get_ref().storage_data
     if not dagster_home().is_dir():
-        raise PlatformError(f"{dagster_home()} is no folder")
-    return f"{dagster_home()} can be written: {runs} runs"
+        raise NotADirectoryError(f"{dagster_home()} is no folder")
+    if settings.postgres_url and history and history.class_name != "PostgresHistory":
+        raise PlatformError(
+            f"{dagster_home()} keeps its history elsewhere than in FRAUD_POSTGRES_URL; set DAGSTER_HOME to the folder "
+            "that holds deploy/dagster.yaml, or unset FRAUD_POSTGRES_URL"
+        )
+    return f"{dagster_home()} can be used: {runs} runs"

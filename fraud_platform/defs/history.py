@@ -5,13 +5,14 @@ Nothing here decides anything; sensors and the demo do.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterInstance
 
 from fraud_platform.defs.jobs import TRIGGER_TAG
+from fraud_platform.monitoring.shortfall import OutcomeCounts
 
 # Enough for a quarter of days, each evaluated a few times.
 HISTORY_LIMIT = 400
@@ -42,10 +43,48 @@ def latest_materialisation_metadata(instance: DagsterInstance, asset: str, day: 
     return {name: entry.value for name, entry in materialisation.metadata.items()} if materialisation else {}
 
 
+def materialised_days(instance: DagsterInstance, asset: str) -> list[date]:
+    """Every day `asset` has been materialised for, oldest first."""
+    return sorted(map(date.fromisoformat, instance.get_materialized_partitions(dg.AssetKey(asset))))
+
+
 def latest_materialised_day(instance: DagsterInstance, asset: str) -> date | None:
     """The last day `asset` has been materialised for."""
-    days = instance.get_materialized_partitions(dg.AssetKey(asset))
-    return date.fromisoformat(max(days)) if days else None
+    days = materialised_days(instance, asset)
+    return days[-1] if days else None
+
+
+def mature_counts(instance: DagsterInstance, *, window_days: int, horizon_days: int) -> dict[date, OutcomeCounts]:
+    """What the decisions of the last `window_days` with mature labels turned out to be, by day.
+
+    The window ends with the latest day whose labels are mature; no further back than `horizon_days` is looked for it.
+    """
+    last = latest_materialised_day(instance, "realised_performance")
+    if last is None:
+        return {}
+    counts = mature_outcomes(instance, last - timedelta(days=horizon_days + window_days), last)
+    newest = max(counts, default=last)
+    is_found = (last - newest).days <= horizon_days
+    return {day: known for day, known in counts.items() if is_found and (newest - day).days < window_days}
+
+
+def mature_outcomes(instance: DagsterInstance, first: date, last: date) -> dict[date, OutcomeCounts]:
+    """What the decisions of `first`..`last` turned out to be, by day; days whose labels are not mature are left out."""
+    days = [day for day in materialised_days(instance, "realised_performance") if first <= day <= last]
+    known = {day: _counts_of(latest_materialisation_metadata(instance, "realised_performance", day)) for day in days}
+    return {day: counts for day, counts in known.items() if counts is not None}
+
+
+def _counts_of(metadata: Mapping[str, Any]) -> OutcomeCounts | None:
+    """The counts in the metadata of a day's realised performance; None before its labels are mature."""
+    if "true_positives" not in metadata or not metadata.get("is_mature", True):
+        return None
+    return OutcomeCounts(
+        true_positives=int(metadata["true_positives"]),
+        false_positives=int(metadata["false_positives"]),
+        false_negatives=int(metadata["false_negatives"]),
+        labelled_share=float(metadata["labelled_share"]),
+    )
 
 
 def release_action(instance: DagsterInstance, day: date) -> str | None:
@@ -64,6 +103,12 @@ def retrainings(instance: DagsterInstance, trigger: str | None = None) -> list[d
 def runs_tagged(instance: DagsterInstance, tag: str, text: str) -> Sequence[dg.RunRecord]:
     """Every run that carries `tag` with `text`."""
     return instance.get_run_records(dg.RunsFilter(tags={tag: text}))
+
+
+def awaits_approval(instance: DagsterInstance) -> bool:
+    """Whether the newest model waits for a person: then only the registry knows of a champion."""
+    day = latest_materialised_day(instance, "model_release")
+    return day is not None and release_action(instance, day) == "approval"
 
 
 def has_champion(instance: DagsterInstance) -> bool:

@@ -50,6 +50,11 @@ class HomeStorage(DagsterSqliteStorage):
 class HomeComputeLogs(LocalComputeLogManager):
     """What runs print, below `$FRAUD_HOME/dagster`, so that it outlives `dagster dev`."""
 
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return Path(self._base_dir)
+
     @classmethod
     def config_type(cls) -> dict[str, Any]:
         """Nothing to configure: `FRAUD_HOME` says it all."""

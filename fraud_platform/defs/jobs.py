@@ -10,8 +10,10 @@ DAILY_ASSETS = (
     "confirmed_labels",
     "features",
     "daily_predictions",
+    "review_queue",
     "drift_report",
     "realised_performance",
+    "shadow_report",
 )
 RETRAINING_ASSETS = ("splits", "trained_model", "validation_metrics", "model_release")
 
@@ -20,6 +22,11 @@ TRIGGER_TAG = "fraud/trigger"
 CAUSE_TAG = "fraud/cause"
 # Which state of which landed files a run was started for.
 LANDED_TAG = "fraud/landed"
+# Which labels a day's figures were made again for.
+LABELS_TAG = "fraud/labels"
+# Which change of which model version a run makes, and the last day that was known when it was asked for.
+CHANGE_TAG = "fraud/change"
+DAY_TAG = "fraud/day"
 
 # Days are lived in order, one at a time: a drift report looks at the days before its own (see dagster.yaml).
 CHAIN_TAG = "fraud/chain"

@@ -13,9 +13,9 @@ from datetime import date
 import dagster as dg
 from dagster import DagsterInstance
 
-from fraud_platform.defs.history import has_champion, latest_materialisation_metadata, runs_tagged
+from fraud_platform.defs.history import awaits_approval, has_champion, latest_materialisation_metadata, runs_tagged
 from fraud_platform.defs.jobs import CAUSE_TAG, LANDED_TAG, TRIGGER_TAG, daily
-from fraud_platform.defs.partitions import DAYS
+from fraud_platform.defs.partitions import DAYS, LABEL_SEARCH_DAYS
 from fraud_platform.defs.resources import Platform
 
 # A tick has a minute; more days than this wait for the next one.
@@ -37,7 +37,7 @@ class Need:
 
 
 def what_is_needed(
-    instance: DagsterInstance, day: date, *, files: str, label_files: str | None, is_scored: bool
+    instance: DagsterInstance, day: date, *, files: str, label_files: str | None, searchable_days: int, is_scored: bool
 ) -> Need | None:
     """What `day` lacks, or None when everything that can be made of its files has been made.
 
@@ -46,6 +46,7 @@ def what_is_needed(
         day: the landed day.
         files: fingerprint of the transaction files that stand there.
         label_files: fingerprint of the label files; None without any.
+        searchable_days: how many days of transactions its labels may be about are there now.
         is_scored: whether there is a champion to score with; before the first one, days are only ingested.
     """
     ingested = latest_materialisation_metadata(instance, "raw_transactions", day)
@@ -59,6 +60,8 @@ def what_is_needed(
     if label_files and labelled.get("landing_fingerprint") != label_files:
         # The decisions of the day stand; only what is known about them has changed.
         return Need("new labels", LABELLED if is_scored else ("confirmed_labels",))
+    if labelled.get("labels_without_transaction") and labelled["days_searched"] != searchable_days:
+        return Need("transactions landed after their labels", LABELLED if is_scored else ("confirmed_labels",))
     return None
 
 
@@ -73,16 +76,30 @@ def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> d
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     files, label_files = platform.landing.fingerprints(), platform.landing.fingerprints("labels")
     calendar = set(DAYS.get_partition_keys())
-    is_scored = has_champion(context.instance)
+    ingested = platform.store.days("raw_transactions", "parquet")
+    is_scored = has_champion(context.instance) or (
+        # Whoever approves a model may do so without Dagster.
+        awaits_approval(context.instance) and platform.registry.first_champion() is not None
+    )
     requests: list[dg.RunRequest] = []
     given_up: list[str] = []
     for day in (day for day in files if day.isoformat() in calendar):
         key = day.isoformat()
-        state = f"{key}-{files[day][-16:]}-{label_files.get(day, '')[-16:]}-{'scored' if is_scored else 'ingested'}"
+        # Only labels look back, so a day without label files need not be looked at again when other days land.
+        searchable = _searchable_days(ingested, day) if day in label_files else 0
+        state = (
+            f"{key}-{files[day][-16:]}-{label_files.get(day, '')[-16:]}-{searchable}-"
+            f"{'scored' if is_scored else 'ingested'}"
+        )
         if seen.get(key) == f"settled-{state}":
             continue
         need = what_is_needed(
-            context.instance, day, files=files[day], label_files=label_files.get(day), is_scored=is_scored
+            context.instance,
+            day,
+            files=files[day],
+            label_files=label_files.get(day),
+            searchable_days=searchable,
+            is_scored=is_scored,
         )
         if need is None:
             seen[key] = f"settled-{state}"
@@ -99,6 +116,10 @@ def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> d
     if requests:
         return dg.SensorResult(run_requests=requests, cursor=cursor)
     return dg.SensorResult(skip_reason=_why_nothing(files, given_up), cursor=cursor)
+
+
+def _searchable_days(ingested: Iterable[date], day: date) -> int:
+    return sum(0 <= (day - each).days <= LABEL_SEARCH_DAYS for each in ingested)
 
 
 def _attempts(instance: DagsterInstance, state: str) -> int | None:

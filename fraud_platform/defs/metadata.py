@@ -4,6 +4,8 @@ Previews are statistics, never rows: the event log keeps metadata for ever, and 
 """
 
 import base64
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
 
 _STATISTICS = ("mean", "std", "min", "max")
+_IMAGE = re.compile(r"!\[[^\]]*\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)")
 
 
 def column_schema(schema: "DataFrameSchema") -> dg.TableSchema:
@@ -54,6 +57,12 @@ def table_metadata(table: pd.DataFrame, schema: "DataFrameSchema") -> dict[str, 
 def image(png: bytes, alternative: str) -> dg.MarkdownMetadataValue:
     """A plot, shown in the UI where the metadata stands."""
     return dg.MetadataValue.md(f"![{alternative}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def pictures_in(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The plots among the values of a materialisation's metadata, base64 by name; see `image`."""
+    found = {name: _IMAGE.fullmatch(entry) for name, entry in metadata.items() if isinstance(entry, str)}
+    return {name: match[1] for name, match in found.items() if match}
 
 
 def _preview_schema() -> dg.TableSchema:

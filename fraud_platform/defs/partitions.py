@@ -12,6 +12,12 @@ from fraud_platform.settings import load_settings
 # The calendar and the look-back windows are part of the graph, so they are fixed when the code location is loaded.
 SETTINGS = load_settings()
 DAYS = dg.DailyPartitionsDefinition(start_date=SETTINGS.start_date.isoformat(), timezone="UTC")
+# A label of an older transaction could neither train a model nor change a report.
+LABEL_SEARCH_DAYS = max(SETTINGS.training_window_days, SETTINGS.label_horizon_days)
+# What is reported as "rolling": a week, so that every weekday is in it once.
+ROLLING_DAYS = 7
+# A shadow's report looks back to its first day.
+SHADOW_DAYS_BACK = max(SETTINGS.shadow_days, SETTINGS.max_shadow_days)
 
 
 def latest_day(at: datetime | None = None) -> date | None:

@@ -5,7 +5,7 @@ The graph is the same everywhere; only what these resources point at differs.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from fraud_platform.defs.previews import accepted_previews
+from fraud_platform.governance.audit import AuditTrail, open_trail
+from fraud_platform.governance.tombstones import Tombstones, key_of, read_tombstones, transaction_subject
 from fraud_platform.registry.registry import CHAMPION
 from fraud_platform.settings import Settings, load_settings
 from fraud_platform.storage import DayStore
 
 if TYPE_CHECKING:
     from fraud_platform.ingestion.landing import LandingZone
+    from fraud_platform.registry.champion import DayChallenger
     from fraud_platform.registry.mlflow_tracker import MlflowTracker
+    from fraud_platform.registry.policy import ReleasePolicy
     from fraud_platform.registry.registry import ModelRegistry, ModelVersion
     from fraud_platform.training.bundle import ModelBundle
 
@@ -51,11 +55,37 @@ class Platform(dg.ConfigurableResource):
         return DayStore.at(self.storage_url)
 
     @cached_property
+    def audit(self) -> AuditTrail:
+        """Where is written down what was done, by whom and why."""
+        # Beside the assets of this very resource, unless the settings name another place.
+        return open_trail(
+            self.settings.audit or f"{self.storage_url.rstrip('/')}/audit",
+            actor=self.settings.actor_name,
+            clock=lambda: datetime.now(UTC),
+            key_file=self.settings.audit_key_file,
+        )
+
+    def tombstones(self) -> Tombstones:
+        """The transactions that have been erased until now."""
+        return read_tombstones(self.storage_url)
+
+    def subject_of(self, transaction_id: str) -> str:
+        """How the audit trail names a transaction, which it must never name by its identifier."""
+        return transaction_subject(transaction_id, key_of(self.storage_url))
+
+    @cached_property
     def registry(self) -> "ModelRegistry":
         """Where released models are kept."""
         from fraud_platform.registry.mlflow_registry import MlflowRegistry
 
         return MlflowRegistry(self.tracking_url, artifact_url=self.artifact_url, cache=self.settings.home / "bundles")
+
+    @cached_property
+    def policy(self) -> "ReleasePolicy":
+        """The release policy in force."""
+        from fraud_platform.registry.policy import ReleasePolicy
+
+        return ReleasePolicy.of(self.settings)
 
     @cached_property
     def project_root(self) -> Path:
@@ -71,6 +101,7 @@ class Platform(dg.ConfigurableResource):
         known = self.store.read_json("test_readings", day) if self.store.exists("test_readings", day, "json") else []
         readings = [*known, reading]
         self.store.write_json("test_readings", day, readings)
+        self.audit.record("test_reading", subject=f"splits/{day}", reason="validation of a candidate", details=reading)
         return readings
 
     def time_of_decision(self, day: date, facts: Mapping[str, str]) -> datetime | None:
@@ -80,6 +111,31 @@ class Platform(dg.ConfigurableResource):
         footer = self.store.read_table_metadata("daily_predictions", day)
         is_same = all(footer.get(name) == fact for name, fact in facts.items())
         return datetime.fromisoformat(footer["scored_at"]) if is_same else None
+
+    def known_points(self, day: date) -> dict[str, list[Mapping[str, Any]]]:
+        """By candidate family, the parameters that the latest model before `day` found; none for a first model.
+
+        A point where a search begins, not a result: a day trained again begins where it began.
+        """
+        from fraud_platform.training.bundle import ModelBundle
+
+        earlier = [known for known in self.store.days("trained_model", "zip") if known < day]
+        if not earlier:
+            return {}
+        bundle = ModelBundle.from_bytes(self.store.read_bytes("trained_model", earlier[-1], "zip"))
+        return {row["name"]: [row["params"]] for row in bundle.provenance["candidates"] if row["trials"]}
+
+    def first_undecided_day(self, as_of: date) -> date:
+        """From when on a champion that knows everything up to `as_of` rewrites no decision."""
+        from fraud_platform.registry.promotion import first_undecided_day
+
+        return first_undecided_day(self.store.days("daily_predictions", "parquet"), as_of)
+
+    def challenger_of(self, day: date) -> "DayChallenger":
+        """Who scores `day` in shadow, loaded; nobody where there is none, or where it cannot be loaded, and why."""
+        from fraud_platform.registry.champion import challenger_for_day
+
+        return challenger_for_day(self.registry, day)
 
     def champion_beside(self, digest: str) -> "tuple[ModelVersion, ModelBundle] | None":
         """The current champion and its bundle, unless there is none or it is the candidate `digest` itself."""

@@ -4,7 +4,7 @@ Sensors read the event log, never data. They keep no state of their own: what wa
 history, so a restarted daemon or a second instance asks for nothing twice. Landed files have a sensor of their own.
 """
 
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 
@@ -12,8 +12,8 @@ from fraud_platform.defs.checks import DRIFT_CHECK
 from fraud_platform.defs.history import (
     cause_of_failure,
     latest_evaluations,
-    latest_materialisation_metadata,
     latest_materialised_day,
+    mature_counts,
     release_action,
     retrainings,
 )
@@ -55,26 +55,18 @@ def retrain_on_performance_sensor(
     context: dg.SensorEvaluationContext, platform: Platform
 ) -> dg.RunRequest | dg.SkipReason:
     """Requests `retraining` when each of the two latest weeks, pooled, has an F1 below the limit."""
-    from fraud_platform.monitoring.shortfall import OutcomeCounts, persistent_shortfall
+    from fraud_platform.monitoring.shortfall import persistent_shortfall
 
-    latest = latest_materialised_day(context.instance, "realised_performance")
-    if latest is None:
-        return dg.SkipReason("no realised performance yet")
-    counts = {}
-    for back in range(platform.settings.performance_window_days):
-        day = latest - timedelta(days=back)
-        metadata = latest_materialisation_metadata(context.instance, "realised_performance", day)
-        if "true_positives" in metadata:
-            counts[day] = OutcomeCounts(
-                true_positives=int(metadata["true_positives"]),
-                false_positives=int(metadata["false_positives"]),
-                false_negatives=int(metadata["false_negatives"]),
-                labelled_share=float(metadata["labelled_share"]),
-            )
+    window_days = platform.settings.performance_window_days
+    counts = mature_counts(context.instance, window_days=window_days, horizon_days=platform.settings.label_horizon_days)
+    if not counts:
+        return dg.SkipReason("no realised performance on mature labels yet")
+    # The weeks end where labels are mature: the latest days have none where labels take their time.
+    latest = max(counts)
     shortfall = persistent_shortfall(
         counts,
         last_day=latest,
-        window_days=platform.settings.performance_window_days,
+        window_days=window_days,
         f1_limit=platform.settings.performance_f1_limit,
     )
     if not shortfall.is_persistent:
@@ -84,8 +76,8 @@ def retrain_on_performance_sensor(
         trigger="performance",
         day=latest,
         cause=shortfall.sentence,
-        cooldown_days=platform.settings.performance_window_days,
-        retry_days=platform.settings.performance_window_days,
+        cooldown_days=window_days,
+        retry_days=window_days,
     )
 
 

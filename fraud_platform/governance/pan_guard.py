@@ -8,6 +8,7 @@ derived identifiers from being taken for cards.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,15 +20,30 @@ MASK = "[card number]"
 _SHORTEST, _LONGEST = 13, 19
 # From here on a float64 no longer tells neighbouring integers apart, so its last digits cannot be checked.
 _EXACT_INTEGERS_BELOW = 2**53
-# RE2, over bytes: at least 13 digits with at most three spaces or dashes between neighbours. Cheap, and never misses.
-_MAYBE = r"[0-9](?:[ -]{0,3}[0-9]){12}"
-_SEQUENCE = re.compile(r"[0-9A-Za-z]+(?:[ -]{1,3}[0-9A-Za-z]+)*")
+# RE2, over bytes: everything that `_card_number_spans` could find, and little else. A long run of digits or printed
+# groups behind an issuer's digits; five and more short groups; or anything beyond ASCII, where digits may look other.
+_ISSUER = r"(?:^|[^0-9])(?:[3-6]|2[2-7]|8[12])"
+_BETWEEN = r"[^0-9A-Za-z]{1,9}"
+_LONG_RUN = rf"{_ISSUER}[0-9]{{11}}"
+_PRINTED_GROUPS = rf"{_ISSUER}[0-9]{{2,5}}(?:{_BETWEEN}[0-9]{{1,6}}){{2}}"
+_SHORT_GROUPS = rf"[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{1,3}}){{4}}"
+_MAYBE = rf"{_LONG_RUN}|{_PRINTED_GROUPS}|{_SHORT_GROUPS}|[\x80-\xff]"
+# The only digits of a text, in one run: an order number, mostly, and judged without looking at each in Python.
+_ONE_RUN = r"^[^0-9\x80-\xff]*[0-9]{13,19}[^0-9\x80-\xff]*$"
+_MAYBE_IN_TEXT = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){12}")
+# What stands between the groups of a number: spaces and dashes of every width, mixed as people type them, or one and
+# the same other character. Dots and commas that separate decimals and amounts never bind a whole number.
+_SPACES_AND_DASHES = r"[ \t\u00a0\u2000-\u200b\u202f\u3000\-\u2010-\u2015\u2212]{1,3}"
+_SEPARATORS = (_SPACES_AND_DASHES, r"\.", ",", "/", "_", ":", r"\|")
+_SEQUENCES = [re.compile(rf"[0-9A-Za-z]+(?:{separator}[0-9A-Za-z]+)*") for separator in _SEPARATORS]
 _WORD = re.compile(r"[0-9A-Za-z]+")
 _LONG_DIGITS = re.compile(rf"(?<!\d)\d{{{_SHORTEST},{_LONGEST}}}(?!\d)")
 # Printed groups are 4-4-4-4, 4-6-5 and the like: at least four digits first, never more than six. That tells them from
-# UUIDs (8-4-4-4-12) and from dates.
+# UUIDs (8-4-4-4-12) and from dates. Shorter groups count when all are of one length, as in pairs.
 _SHORTEST_FIRST_GROUP, _LONGEST_GROUP = 4, 6
+# UUIDs, digests and derived identifiers have long runs of digits by chance; they are told by their lengths.
 _HEXADECIMAL = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_HEXADECIMAL_LENGTHS = frozenset({16, 24, 32, 40, 48, 56, 64, 96, 128})
 
 
 def is_luhn_valid(digits: str) -> bool:
@@ -40,8 +56,8 @@ def is_luhn_valid(digits: str) -> bool:
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether `text` contains a card number, written in one piece or in groups between spaces or dashes."""
-    return next(_card_number_spans(text), None) is not None
+    """Whether `text` contains a card number, written in one piece or in groups, in digits of any script."""
+    return bool(_card_number_spans(text))
 
 
 def mask_card_numbers(text: str) -> str:
@@ -58,12 +74,43 @@ def find_card_numbers(texts: pa.Array) -> np.ndarray:
 
     Bytes that are no text in any encoding do not disturb the search.
     """
-    maybe = pc.match_substring_regex(texts.cast(pa.binary()), _MAYBE)
+    texts = texts.cast(pa.binary())
     found = np.zeros(len(texts), dtype=bool)
-    positions = np.flatnonzero(maybe.fill_null(False).to_numpy(zero_copy_only=False))
-    candidates = texts.cast(pa.binary()).take(pa.array(positions)).to_pylist()
-    found[positions] = [holds_card_number(candidate.decode("ascii", "replace")) for candidate in candidates]
+    positions = _matching(texts, _MAYBE)
+    if not len(positions):
+        return found
+    candidates = texts.take(pa.array(positions))
+    is_suspect = np.ones(len(candidates), dtype=bool)
+    runs = _matching(candidates, _ONE_RUN)
+    is_suspect[runs] = _are_card_numbers(pc.replace_substring_regex(candidates.take(pa.array(runs)), "[^0-9]+", ""))
+    suspects = candidates.filter(pa.array(is_suspect)).to_pylist()
+    found[positions[is_suspect]] = [holds_card_number(suspect.decode("utf-8", "replace")) for suspect in suspects]
     return found
+
+
+def _matching(texts: pa.Array, pattern: str) -> np.ndarray:
+    """The positions of the texts in which `pattern` occurs."""
+    return np.flatnonzero(pc.match_substring_regex(texts, pattern).fill_null(False).to_numpy(zero_copy_only=False))
+
+
+def _are_card_numbers(runs: pa.Array) -> np.ndarray:
+    """Which of `runs` (texts of 13 to 19 digits) are card numbers: bool [n]; the same as `_is_card_number` of each."""
+    _, offsets, letters = runs.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)[runs.offset :][: len(runs) + 1]
+    content = np.frombuffer(letters, dtype=np.uint8) - ord("0")
+    starts, ends = bounds[:-1], bounds[1:]
+    lengths = ends - starts
+    digits = np.zeros((_LONGEST, len(runs)), dtype=np.uint8)
+    for place in range(_LONGEST):
+        # Counted from the check digit; beyond the first digit there are zeros, which add nothing to the sum.
+        has_place = place < lengths
+        digits[place, has_place] = content[(ends - 1 - place)[has_place]]
+    doubled = digits[1::2] * 2
+    total = digits[0::2].sum(axis=0, dtype=np.int64) + (doubled - 9 * (doubled > 9)).sum(axis=0, dtype=np.int64)  # noqa: PLR2004
+    first, two = content[starts], content[starts] * 10 + content[starts + 1]
+    has_issuer = ((first >= 3) & (first <= 6)) | ((two >= 22) & (two <= 27)) | (two == 81) | (two == 82)  # noqa: PLR2004
+    is_card: np.ndarray = (total % 10 == 0) & has_issuer
+    return is_card
 
 
 def find_card_numbers_in_floats(values: np.ndarray) -> np.ndarray:
@@ -93,11 +140,33 @@ def _is_card_number(digits: str) -> bool:
     return _SHORTEST <= len(digits) <= _LONGEST and _has_issuer(digits) and is_luhn_valid(digits)
 
 
-def _card_number_spans(text: str) -> Iterator[tuple[int, int]]:
+def _card_number_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of every card number in `text`, left to right, none overlapping."""
-    end = 0
-    for sequence in _SEQUENCE.finditer(text):
+    digits = text if text.isascii() else _in_ascii_digits(text)
+    if not _MAYBE_IN_TEXT.search(digits):
+        return []
+    found = sorted(span for pattern in _SEQUENCES for span in _spans_between(pattern, digits))
+    spans: list[tuple[int, int]] = []
+    for start, end in found:
+        if spans and start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _in_ascii_digits(text: str) -> str:
+    """`text` with the digits of every script as 0 to 9, character by character."""
+    return "".join(str(unicodedata.decimal(letter, letter)) if not letter.isascii() else letter for letter in text)
+
+
+def _spans_between(sequences: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of the card numbers whose groups stand as in `sequences`."""
+    for sequence in sequences.finditer(text):
+        if sum(letter.isdigit() for letter in sequence.group()) < _SHORTEST:
+            continue
         words = [(word.group(), *word.span()) for word in _WORD.finditer(text, *sequence.span())]
+        end = 0
         for index, (word, start, _) in enumerate(words):
             if start < end:
                 continue
@@ -105,8 +174,7 @@ def _card_number_spans(text: str) -> Iterator[tuple[int, int]]:
                 end = _end_of_card_number(words, index) or end
                 if end > start:
                     yield start, end
-            # A hexadecimal word (UUID, digest, derived identifier) has long runs of digits by chance.
-            elif not _HEXADECIMAL.fullmatch(word):
+            elif not (len(word) in _HEXADECIMAL_LENGTHS and _HEXADECIMAL.fullmatch(word)):
                 for run in _LONG_DIGITS.finditer(word):
                     if _is_card_number(run.group()):
                         end = start + run.end()
@@ -114,16 +182,19 @@ def _card_number_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_card_number(words: list[tuple[str, int, int]], index: int) -> int | None:
-    """Where the card number that starts with word `index` ends; None if none does."""
+    """Where the longest card number that starts with word `index` ends; None if none does."""
     digits, stop = words[index][0], words[index][2]
-    if _is_card_number(digits):
-        return stop
-    if not _SHORTEST_FIRST_GROUP <= len(digits) <= _LONGEST_GROUP:
-        return None
+    if len(digits) > _LONGEST_GROUP:
+        return stop if _is_card_number(digits) else None
+    is_even = len(digits) < _SHORTEST_FIRST_GROUP
+    longest = len(digits) if is_even else _LONGEST_GROUP
+    end = None
     for word, _, stop in words[index + 1 :]:
         digits += word
-        if not word.isdigit() or len(word) > _LONGEST_GROUP or len(digits) > _LONGEST:
-            return None
+        if not word.isdigit() or len(word) > longest or len(digits) > _LONGEST:
+            break
         if _is_card_number(digits):
-            return stop
-    return None
+            end = stop
+        if is_even and len(word) < longest:
+            break
+    return end

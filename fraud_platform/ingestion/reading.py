@@ -13,6 +13,7 @@ import pyarrow as pa
 from upath import UPath
 
 from fraud_platform.errors import DataError
+from fraud_platform.governance.card_columns import forbidden_columns
 from fraud_platform.governance.pan_guard import mask_card_numbers
 from fraud_platform.ingestion.fields import MISSING_TEXTS, WrongTypeError, read_identifiers, read_numbers
 from fraud_platform.ingestion.landing import LandedFile
@@ -25,6 +26,7 @@ _BLOCK_BYTES = 2**19
 # How often a file that changes under the reader is read again before we give up.
 _ATTEMPTS = 3
 _ROWS_SHOWN = 5
+_NAME_CHARACTERS = 40
 # How the parser begins to complain about a row with too many or too few fields.
 _RAGGED_ROW = re.compile(r"CSV parse error: Row #(\d+): Expected (\d+) columns, got (\d+)")
 
@@ -121,7 +123,9 @@ class _Columns:
             fields = read_identifiers(column) if name == ID_COLUMN else read_numbers(column)
         except WrongTypeError as error:
             expected = "text" if name == ID_COLUMN else "numbers"
-            raise DataError(f"{self.label}: column {name} is of type {error}, expected {expected}") from None
+            # The fields of a nested type have names of their own.
+            kind = mask_card_numbers(str(error))
+            raise DataError(f"{self.label}: column {name} is of type {kind}, expected {expected}") from None
         if name == ID_COLUMN:
             self.identifiers.append(fields.values)
         else:
@@ -237,7 +241,8 @@ def _read_parquet(source: LandedSource, columns: _Columns, required: Sequence[st
 def _check_header(label: str, names: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> None:
     """Refuses a file whose columns are not those expected, in whatever order."""
     missing = [name for name in required if name not in names]
-    if not {name.strip() for name in names} & {*required, *optional}:
+    is_named = bool({name.strip() for name in names} & {*required, *optional})
+    if not is_named and not forbidden_columns(names):
         # What stands there are no names, but perhaps the values of the first row: they are not repeated.
         is_one_field = len(names) == 1 and required[0] in names[0]
         hint = "separate the fields with commas" if is_one_field else "the first row must name the columns"
@@ -250,11 +255,20 @@ def _check_header(label: str, names: Sequence[str], required: Sequence[str], opt
         if found
     ]
     if problems:
-        raise DataError(f"{label}: the header {', '.join(problems)}; mend the file and land it again")
+        hint = "mend the file"
+        if forbidden := forbidden_columns(unexpected):
+            name, kind = next(iter(forbidden.items()))
+            hint = f"{_shown(name)} would hold {kind}, which must not enter: delete the file, remove it at its source"
+        raise DataError(f"{label}: the header {', '.join(problems)}; {hint} and land it again")
+
+
+def _shown(name: str) -> str:
+    # Masked before it is cut: half a card number is still one.
+    return repr(mask_card_numbers(name)[:_NAME_CHARACTERS])
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(mask_card_numbers(name[:40])) for name in names[:_ROWS_SHOWN])
+    shown = ", ".join(map(_shown, names[:_ROWS_SHOWN]))
     return f"column{'s' if len(names) > 1 else ''} {shown}" + (
         f" and {len(names) - _ROWS_SHOWN} more" if len(names) > _ROWS_SHOWN else ""
     )

@@ -22,6 +22,8 @@ RAW_TRANSACTIONS_COLUMNS = (ID_COLUMN, EVENT_TIME_COLUMN, *LANDED_COLUMNS, LABEL
 CONFIRMED_LABELS_COLUMNS = (ID_COLUMN, LABEL_COLUMN, SOURCE_COLUMN)
 
 LABEL_FILE, TRANSACTION_FILE = "label_file", "transaction_file"
+CUSTOMER_DISPUTE, FRAUD_REPORT, ANALYST_REVIEW = "customer_dispute", "fraud_report", "analyst_review"
+LABEL_SOURCES = (LABEL_FILE, CUSTOMER_DISPUTE, FRAUD_REPORT, ANALYST_REVIEW, TRANSACTION_FILE)
 
 
 @cache
@@ -95,9 +97,10 @@ def confirmed_labels_schema() -> "DataFrameSchema":
             ),
             SOURCE_COLUMN: Column(
                 str,
-                Check.isin((LABEL_FILE, TRANSACTION_FILE)),
+                Check.isin(LABEL_SOURCES),
                 title="Source",
-                description="Whether a label file or the transaction file itself brought the label.",
+                description="Who labelled: a customer's dispute, a fraud report, an analyst's review, a label file of "
+                "any other name, or the transaction file itself.",
             ),
         },
         name="confirmed_labels",

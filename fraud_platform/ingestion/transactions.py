@@ -17,6 +17,8 @@ from upath import UPath
 
 from fraud_platform.errors import DataError
 from fraud_platform.governance.pan_guard import mask_card_numbers
+from fraud_platform.governance.tombstones import NOTHING_ERASED, Tombstones
+from fraud_platform.ingestion.data_version import data_version_of
 from fraud_platform.ingestion.identity import (
     deduplicate,
     derive_identifiers,
@@ -35,23 +37,25 @@ from fraud_platform.ingestion.schema import (
     LANDED_COLUMNS,
     TIME_COLUMN,
 )
-from fraud_platform.storage import canonical_json, sha256
 
 
 @dataclass(frozen=True)
 class IngestionSummary:
-    """What happened to the rows of a day; `landed = kept + duplicate + quarantined`, always.
+    """What happened to the rows of a day; `landed = kept + duplicate + quarantined + erased`, always.
 
     Attributes:
         day: the partition.
         origin: `landed`, `replayed` or `simulated`.
         files: what was read, by name.
-        data_version: digest over the names and digests of the files; equal bytes, equal version.
+        data_version: digest over the names and digests of the files, and over what was erased from them; equal bytes,
+            equal version, until a transaction is erased.
         landed_row_count: data rows in all files.
         row_count: rows kept.
         duplicate_count: rows delivered again, removed.
         quarantined_count: rows in the quarantine table.
         quarantined_by_reason: the same by reason.
+        erased_count: landed rows of erased transactions, left out.
+        erased: the pseudonyms of those transactions.
         fraud_count: kept rows labelled as fraud; None if no kept row carries a label.
     """
 
@@ -64,6 +68,8 @@ class IngestionSummary:
     duplicate_count: int
     quarantined_count: int
     quarantined_by_reason: dict[str, int]
+    erased_count: int
+    erased: frozenset[str]
     fraud_count: int | None
 
     @property
@@ -82,6 +88,8 @@ class IngestionSummary:
             "duplicate_count": str(self.duplicate_count),
             "quarantined_count": str(self.quarantined_count),
             "quarantined_by_reason": json.dumps(self.quarantined_by_reason, sort_keys=True),
+            "erased_count": str(self.erased_count),
+            "erased": json.dumps(sorted(self.erased)),
             "fraud_count": "" if self.fraud_count is None else str(self.fraud_count),
             "files": json.dumps([{"name": f.name, "sha256": f.sha256, "byte_count": f.byte_count} for f in self.files]),
         }
@@ -93,6 +101,7 @@ class IngestionSummary:
             "data_origin": self.origin,
             "landed_rows": self.landed_row_count,
             "duplicates_removed": self.duplicate_count,
+            "erased": self.erased_count,
             "quarantined": self.quarantined_count,
             "quarantined_by_reason": self.quarantined_by_reason,
             "frauds": "not labelled" if self.fraud_count is None else self.fraud_count,
@@ -118,12 +127,13 @@ class IngestedFile:
     quarantine: pd.DataFrame
 
 
-def ingest_day(landing: LandingZone, day: date) -> IngestedDay:
+def ingest_day(landing: LandingZone, day: date, tombstones: Tombstones = NOTHING_ERASED) -> IngestedDay:
     """The transactions of `day` from all its landed files, ordered by event time, then identifier.
 
     The result depends on the rows alone, not on how files or rows are ordered. Only where two rows claim one
     identifier for different values does order matter: by file name and row, the first claim stands and the others
-    are quarantined. A row delivered both with and without a label counts once, with the label.
+    are quarantined. A row delivered both with and without a label counts once, with the label. Rows of transactions
+    that have a tombstone are left out and counted.
 
     Raises:
         DataError: nothing landed for the day, or a file breaks the contract; the message says which and where.
@@ -133,7 +143,7 @@ def ingest_day(landing: LandingZone, day: date) -> IngestedDay:
     if not paths:
         folder = mask_card_numbers(str(landing.folder(TRANSACTIONS, day)))
         raise DataError(f"no transactions for {day} in {folder}; land a .csv, .csv.gz or .parquet file there")
-    parts = [_Part.read(path, day) for path in paths]
+    parts = [_Part.read(path, day, tombstones) for path in paths]
     position_in_file = np.concatenate([part.rows for part in parts])
     file_index = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
     hashes = np.concatenate([part.hashes for part in parts])
@@ -154,16 +164,19 @@ def ingest_day(landing: LandingZone, day: date) -> IngestedDay:
     quarantine = join_quarantine([*(part.quarantine for part in parts), *conflicts])
     files = tuple(part.table.file for part in parts)
     labels = transactions[LABEL_COLUMN]
+    erased = frozenset[str]().union(*(part.erased for part in parts))
     summary = IngestionSummary(
         day=day,
         origin=origin_of_all(file.name for file in files),
         files=files,
-        data_version=sha256(canonical_json([[file.name, file.sha256] for file in files])),
+        data_version=data_version_of([(file.name, file.sha256) for file in files], erased),
         landed_row_count=sum(part.table.row_count for part in parts),
         row_count=len(transactions),
         duplicate_count=unique.duplicate_count,
         quarantined_count=len(quarantine),
         quarantined_by_reason=dict(sorted(Counter(quarantine["reason"]).items())),
+        erased_count=sum(part.erased_count for part in parts),
+        erased=erased,
         fraud_count=int(labels.sum()) if labels.notna().any() else None,
     )
     return IngestedDay(transactions, quarantine, summary)
@@ -176,7 +189,7 @@ def ingest_file(path: UPath, day: date) -> IngestedFile:
         DataError: the file breaks the contract; the message says where.
         OSError: the storage failed.
     """
-    part = _Part.read(path, day)
+    part = _Part.read(path, day, NOTHING_ERASED)
     times = event_times(day, part.column(TIME_COLUMN))
     order = np.arange(len(part.rows))
     _, identifiers_at = _identify([part], day, part.hashes)
@@ -193,7 +206,9 @@ class _Part:
         rows: positions of the good rows in the file, ascending: int64 [n].
         given_identifiers: of the good rows: Arrow strings [n]; None if the file has none.
         hashes: of the good rows' landed values: uint64 [n].
-        quarantine: the other rows.
+        quarantine: the bad rows.
+        erased_count: good rows that were left out because their transactions are erased.
+        erased: the pseudonyms of those.
     """
 
     table: LandedTable
@@ -201,15 +216,24 @@ class _Part:
     given_identifiers: pa.StringArray | None
     hashes: np.ndarray
     quarantine: pd.DataFrame
+    erased_count: int
+    erased: frozenset[str]
 
     @classmethod
-    def read(cls, path: UPath, day: date) -> "_Part":
+    def read(cls, path: UPath, day: date, tombstones: Tombstones) -> "_Part":
         table = read_landed_table(path, required=LANDED_COLUMNS, optional=(ID_COLUMN, LABEL_COLUMN))
         verdict = judge_rows(table)
         rows = np.flatnonzero(verdict.is_good)
         hashes = hash_rows([table.numbers[name] for name in LANDED_COLUMNS])[rows]
         given = None if table.identifiers is None else table.identifiers.take(pa.array(rows))
-        return cls(table, rows, given, hashes, verdict.quarantine)
+        if not tombstones:
+            return cls(table, rows, given, hashes, verdict.quarantine, 0, frozenset())
+        pseudonyms = tombstones.pseudonyms_of(derive_identifiers(day, hashes) if given is None else given)
+        is_kept = pd.isna(pseudonyms)
+        given = None if given is None else given.filter(pa.array(is_kept))
+        erased = frozenset(pseudonyms[~is_kept])
+        erased_count = int(np.count_nonzero(~is_kept))
+        return cls(table, rows[is_kept], given, hashes[is_kept], verdict.quarantine, erased_count, erased)
 
     def column(self, name: str) -> np.ndarray:
         """The good rows' values of a numeric column."""

@@ -87,6 +87,16 @@ def realised_performance(predictions: pd.DataFrame, labels: pd.DataFrame) -> Per
         DataError: a transaction was predicted twice.
     """
     known = known_labels(predictions["transaction_id"], [labels.dropna(subset="Class")])
+    return performance_on(known, predictions)
+
+
+def performance_on(known: NDArray[np.int8], predictions: pd.DataFrame) -> Performance:
+    """The same where each decision's label is at hand.
+
+    Args:
+        known: 1, 0 or `UNKNOWN`, [n].
+        predictions: `fraud_probability`, `prediction`, [n].
+    """
     is_known = known != UNKNOWN
     is_fraud, labelled_count = known[is_known], int(is_known.sum())
     decisions = predictions["prediction"].to_numpy()[is_known]

@@ -1,13 +1,19 @@
-"""Which model decides about a day.
+"""Which model decides about a day, and which scores it in shadow.
 
 How a model became champion does not belong here (`release`), nor how history is kept (`champion_history`).
 """
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from fraud_platform.errors import ModelError
+from fraud_platform.features.schema import FEATURE_SCHEMA_VERSION
 from fraud_platform.registry.registry import ModelRegistry, ModelVersion
+from fraud_platform.registry.shadow import challenger_of_day
+
+if TYPE_CHECKING:
+    from fraud_platform.training.bundle import ModelBundle
 
 
 @dataclass(frozen=True)
@@ -34,3 +40,40 @@ def model_for_day(registry: ModelRegistry, day: date) -> DayModel:
     if version is None:
         raise ModelError("no model has been released yet; run the job `retraining` for a day with labels first")
     return DayModel(version, is_hindsight=day <= version.as_of)
+
+
+@dataclass(frozen=True)
+class DayChallenger:
+    """The model that scores a day in shadow.
+
+    Attributes:
+        challenger: the bundle and its version; None without one.
+        problem: why the challenger of the day is not there; empty where nothing is wrong.
+    """
+
+    challenger: "tuple[ModelBundle, str] | None" = None
+    problem: str = ""
+
+    @property
+    def version(self) -> str:
+        """Its version; empty without one."""
+        return self.challenger[1] if self.challenger else ""
+
+    def as_metadata(self) -> dict[str, str]:
+        """What the page of the day's decisions shows; nothing without a challenger."""
+        facts = {"challenger_version": self.version, "challenger_problem": self.problem}
+        return {name: fact for name, fact in facts.items() if fact}
+
+
+def challenger_for_day(registry: ModelRegistry, day: date) -> DayChallenger:
+    """Who scores `day` beside the champion. A challenger that cannot score must not keep the champion from deciding."""
+    version = challenger_of_day(registry, day)
+    if version is None:
+        return DayChallenger()
+    if version.feature_schema_version != FEATURE_SCHEMA_VERSION:
+        read = f"version {version.version} reads features of schema {version.feature_schema_version}"
+        return DayChallenger(problem=f"{read}, this platform computes {FEATURE_SCHEMA_VERSION}")
+    try:
+        return DayChallenger((registry.load(version), version.version))
+    except ModelError as error:
+        return DayChallenger(problem=str(error))

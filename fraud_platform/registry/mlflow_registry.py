@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fraud_platform.errors import ModelError
+from fraud_platform.governance.pan_guard import mask_card_numbers
 from fraud_platform.registry.mlflow_connection import EXPERIMENT, MlflowConnection, ignoring_code
 from fraud_platform.registry.record_registry import RecordRegistry
 from fraud_platform.registry.record_store import Record
@@ -69,8 +70,8 @@ class MlflowRecords:
                 self._model_name,
                 source=f"runs:/{holder}/{path.rpartition('/')[0]}",
                 run_id=holder,
-                tags=dict(tags),
-                description=description[:_DESCRIPTION_CHARACTERS],
+                tags={name: mask_card_numbers(text) for name, text in tags.items()},
+                description=mask_card_numbers(description)[:_DESCRIPTION_CHARACTERS],
             )
             return str(version.version)
 
@@ -90,7 +91,7 @@ class MlflowRecords:
     def set_tag(self, version: str, name: str, text: str) -> None:
         """Writes one tag."""
         with self._connection.reach(f"write tag {name} of version {version}") as client:
-            client.set_model_version_tag(self._model_name, version, name, text)
+            client.set_model_version_tag(self._model_name, version, name, mask_card_numbers(text))
 
     def delete_tag(self, version: str, name: str) -> None:
         """Removes one tag."""

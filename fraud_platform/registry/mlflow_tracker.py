@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from fraud_platform.governance.pan_guard import mask_card_numbers
 from fraud_platform.registry.mlflow_connection import EXPERIMENT, MlflowConnection
 from fraud_platform.registry.provenance import CodeProvenance
 from fraud_platform.storage import canonical_json
 
 if TYPE_CHECKING:
+    from fraud_platform.training.contest import Contender
     from fraud_platform.training.evaluation import Evaluation
-    from fraud_platform.training.training import CandidateResult, TrainingResult
+    from fraud_platform.training.training import TrainingResult
 
 # MLflow's limit for one request.
 _ENTRIES_PER_BATCH = 100
@@ -89,14 +91,18 @@ class MlflowTracker:
     def log_training(self, result: "TrainingResult", facts: TrainingFacts) -> None:
         """Writes the winner's parameters and metrics, the facts, and one child run per candidate with its trials."""
         self.set_tags({**facts.as_tags(), "algorithm": result.bundle.algorithm, "bundle_sha256": result.bundle.digest})
-        for candidate in result.candidates:
-            with self._child_run(candidate.name) as child:
-                child._log_candidate(candidate)
-                child.set_tags({**facts.as_tags(), "algorithm": candidate.name})
-                trials = [trial.average_precision for trial in candidate.trials]
-                child._log_series({"trial_average_precision": trials})
-            if candidate.name == result.bundle.algorithm:
-                self._log_candidate(candidate)
+        for contender in result.contenders:
+            with self._child_run(contender.name) as child:
+                child._log_contender(contender)
+                child.set_tags({**facts.as_tags(), "algorithm": contender.name})
+            if contender.name == result.bundle.algorithm:
+                self._log_contender(contender)
+        self.log_evaluation(result.out_of_fold, "out_of_fold")
+        if result.forward is not None:
+            self.log_evaluation(result.forward, "forward")
+        for threshold in (result.bundle.threshold, *result.bundle.alternatives):
+            figures = {"threshold": threshold.value, **threshold.expected}
+            self.log_metrics({f"{threshold.policy}_{name}": figure for name, figure in figures.items()})
 
     def log_evaluation(self, evaluation: "Evaluation", split: str) -> None:
         """Writes every figure of `evaluation` and its bounds, as `<split>_f1`, `<split>_f1_low`, `<split>_f1_high`."""
@@ -106,7 +112,7 @@ class MlflowTracker:
         """Writes parameters; MLflow refuses another value for one that is there."""
         from mlflow.entities import Param
 
-        entries = [Param(name, str(setting)) for name, setting in params.items()]
+        entries = [Param(name, mask_card_numbers(str(setting))) for name, setting in params.items()]
         with self._connection.reach("log parameters") as client:
             for start in range(0, len(entries), _ENTRIES_PER_BATCH):
                 client.log_batch(self.run_id, params=entries[start : start + _ENTRIES_PER_BATCH], synchronous=True)
@@ -119,7 +125,7 @@ class MlflowTracker:
         """Writes tags, over what they were."""
         from mlflow.entities import RunTag
 
-        entries = [RunTag(name, text) for name, text in tags.items()]
+        entries = [RunTag(name, mask_card_numbers(text)) for name, text in tags.items()]
         with self._connection.reach("log tags") as client:
             for start in range(0, len(entries), _ENTRIES_PER_BATCH):
                 client.log_batch(self.run_id, tags=entries[start : start + _ENTRIES_PER_BATCH], synchronous=True)
@@ -158,16 +164,18 @@ class MlflowTracker:
             for start in range(0, len(entries), _ENTRIES_PER_BATCH):
                 client.log_batch(self.run_id, metrics=entries[start : start + _ENTRIES_PER_BATCH], synchronous=True)
 
-    def _log_candidate(self, candidate: "CandidateResult") -> None:
-        self.log_params({"algorithm": candidate.name, **candidate.params})
-        self.log_metrics(
-            {
-                "cv_average_precision": candidate.cv_average_precision,
-                "train_average_precision": candidate.train_average_precision,
-                "search_and_fit_seconds": candidate.seconds,
-            }
-        )
-        self.log_evaluation(candidate.validation, "validation")
+    def _log_contender(self, contender: "Contender") -> None:
+        """Parameters, figures and trials of one family; of an ensemble, those of each member by its place."""
+        self.log_params({"algorithm": contender.name})
+        self.log_metrics({"out_of_fold_average_precision": contender.average_precision, "seconds": contender.seconds})
+        if contender.search is None:
+            for place, member in enumerate(contender.members):
+                named = {"algorithm": member.candidate.name, "seed": member.seed, **member.params}
+                self.log_params({f"{place}_{name}": setting for name, setting in named.items()})
+            return
+        self.log_params(contender.search.params)
+        self.log_metrics({"cv_average_precision": contender.search.average_precision})
+        self._log_series({"trial_average_precision": [trial.average_precision for trial in contender.search.trials]})
 
     @contextmanager
     def _child_run(self, name: str) -> Iterator["MlflowTracker"]:

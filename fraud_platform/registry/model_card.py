@@ -7,10 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fraud_platform.registry.registry import ModelVersion
 from fraud_platform.registry.release import GateResult
+from fraud_platform.registry.tables import FIGURES, slices_markdown
 from fraud_platform.training.evaluation import Evaluation, Interval
+from fraud_platform.training.slices import Slice
 
-_FIGURES = ("average_precision", "f1", "precision", "recall", "precision_at_k", "roc_auc", "brier")
+APPROVAL_HEADING = "## Approval"
 
 _ORIGINS = {
     "landed": "transactions landed by upstream systems",
@@ -35,8 +38,9 @@ def model_card(
     gates: Sequence[GateResult],
     threshold: Mapping[str, Any],
     origin: str,
+    slices: Sequence[Slice] = (),
 ) -> str:
-    """The card as Markdown, some 3,000 characters, fit for a description in MLflow.
+    """The card as Markdown, some 4,000 characters, fit for a description in MLflow.
 
     Args:
         name: what the model is called, such as "fraud_detector".
@@ -46,13 +50,13 @@ def model_card(
         gates: every gate's answer.
         threshold: the decision threshold as a document, `value` and `policy` among it.
         origin: where its training rows came from: landed, replayed or simulated.
+        slices: its decisions on the test split band by band; none where nobody looked.
     """
     facts = {
         key: entry
         for key, entry in sorted(provenance.items())
         if isinstance(entry, str | int | float) and not isinstance(entry, bool) and key != "origin"
     }
-    share = evaluation.fraud_count / evaluation.row_count if evaluation.row_count else math.nan
     return "\n".join(
         (
             f"# {name}: {_words(algorithm)}",
@@ -65,16 +69,17 @@ def model_card(
             "",
             "## What it reaches",
             "",
-            f"On the test split, which nothing was chosen on: {evaluation.row_count:,} transactions, "
-            f"{evaluation.fraud_count:,} frauds ({share:.3%}). Intervals hold {evaluation.confidence:.0%} of the time.",
+            f"On the test split, which nothing was chosen on: {evaluation.rows_in_words}. Intervals hold "
+            f"{evaluation.confidence:.0%} of the time. A missed fraud costs its amount, an alert "
+            f"{evaluation.review_cost:g}.",
             "",
             *_table(
                 ("figure", "value", "interval"),
-                [(_figure_name(figure, evaluation), *_interval(getattr(evaluation, figure))) for figure in _FIGURES],
+                [(_figure_name(figure, evaluation), *_interval(getattr(evaluation, figure))) for figure in FIGURES],
             ),
             "",
             f"A transaction is alerted from probability {float(threshold['value']):.4f} on "
-            f"({_words(str(threshold.get('policy', 'given')))}, chosen on the validation split). "
+            f"({_words(str(threshold.get('policy', 'given')))}, chosen on rows the models had not seen). "
             + ", ".join(f"{_words(key)} {count:,}" for key, count in evaluation.confusion.items())
             + ".",
             "",
@@ -88,11 +93,33 @@ def model_card(
                 ],
             ),
             "",
+            *(("### Slice by slice", "", slices_markdown(slices), "") if slices else ()),
             "## Limits",
             "",
             *(f"- {limit}" for limit in _LIMITS),
             "",
         )
+    )
+
+
+def standing_markdown(version: ModelVersion, policy_version: str | None = None) -> str:
+    """The section "Approval": where the version stands, who let it decide, from when on, and what speaks against it."""
+    days = ", ".join(day.isoformat() for day in version.champion_from) or "never"
+    shadow = "none"
+    if version.shadow_from is not None:
+        shadow = f"{version.shadow_from} to {version.shadow_until or 'now'}"
+    facts = [
+        ("version", f"{version.semver} (number {version.version})"),
+        ("stage", version.stage),
+        ("champion from", days),
+        ("why", version.promotion_reason or "it was not promoted"),
+        ("approved by", version.approved_by or "nobody, by the release policy"),
+        ("shadow", shadow),
+        ("rejected", version.rejection or "no"),
+        *([("release policy", policy_version)] if policy_version else []),
+    ]
+    return "\n".join(
+        (APPROVAL_HEADING, "", *_table(("fact", "value"), [(key, _text(entry)) for key, entry in facts]), "")
     )
 
 

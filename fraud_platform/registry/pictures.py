@@ -1,4 +1,4 @@
-"""The four pictures of a validation: precision-recall, ROC, confusion matrix, and what moves the score most.
+"""The pictures of a validation: precision-recall, ROC, reliability, confusion matrix, and what moves the score most.
 
 Drawing belongs to `training.plots`; this chooses what is drawn.
 """
@@ -9,7 +9,13 @@ import numpy as np
 
 from fraud_platform.registry.validation import Validation
 from fraud_platform.training.dataset import LabelledRows
-from fraud_platform.training.plots import plot_confusion_matrix, plot_contributions, plot_precision_recall, plot_roc
+from fraud_platform.training.plots import (
+    plot_confusion_matrix,
+    plot_contributions,
+    plot_precision_recall,
+    plot_reliability,
+    plot_roc,
+)
 from fraud_platform.training.sampling import subsample_legitimate
 
 if TYPE_CHECKING:
@@ -34,6 +40,7 @@ def validation_pictures(
     return {
         "precision_recall": plot_precision_recall(*figures, note=note),
         "roc": plot_roc(*figures, note=note),
+        "reliability": plot_reliability(*figures, note=note),
         "confusion_matrix": plot_confusion_matrix(validation.evaluation, note=note),
         "shap_top_10": plot_contributions(contributions, explained, bundle.feature_names, count=10, note=note),
     }

@@ -4,6 +4,8 @@ What every store shares is here once, so that the double in memory and MLflow ca
 does not belong here (`record_store`), nor what its tags say (`registry_snapshot`).
 """
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from upath import UPath
 
 from fraud_platform.errors import ModelError, RegistryError
 from fraud_platform.registry.champion_history import Promotion, format_history, latest, next_decision_time, settled
+from fraud_platform.registry.claim import claimed
 from fraud_platform.registry.record_store import Record, RecordStore
 from fraud_platform.registry.registry import (
     CHALLENGER,
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 # Champion, challenger and the two before them: what a day's scoring and a comparison need at once.
 _REMEMBERED_BUNDLES = 4
+# Tells notes from the tags that the registry's own rules read.
+_NOTE_PREFIX = "note."
 
 
 class RecordRegistry:
@@ -95,10 +100,10 @@ class RecordRegistry:
         """See `ModelRegistry.first_champion`."""
         return self._snapshot().first_champion()
 
-    def read_bytes(self, version: ModelVersion | str) -> bytes:
+    def read_bytes(self, version: ModelVersion | str, *, from_store: bool = False) -> bytes:
         """See `ModelRegistry.read_bytes`."""
         wanted = version if isinstance(version, ModelVersion) else self.find(version)
-        cached = self._cache and self._cache / f"{wanted.digest.removeprefix('sha256:')}.zip"
+        cached = not from_store and self._cache and self._cache / f"{wanted.digest.removeprefix('sha256:')}.zip"
         if cached and cached.is_file() and sha256(data := cached.read_bytes()) == wanted.digest:
             return data
         data = self._store.read(Record(wanted.version, wanted.run_id, {"bundle_sha256": wanted.digest}))
@@ -124,7 +129,19 @@ class RecordRegistry:
             self._bundles.pop(next(iter(self._bundles)))
         return bundle
 
-    def promote(self, version: ModelVersion | str, *, day: date, reason: str, promoted_at: datetime) -> ModelVersion:
+    def claim(self, version: ModelVersion | str, *, at: datetime) -> AbstractContextManager[None]:
+        """See `ModelRegistry.claim`."""
+        return claimed(self._store, self._snapshot().find(version).version, at=at)
+
+    def promote(
+        self,
+        version: ModelVersion | str,
+        *,
+        day: date,
+        reason: str,
+        promoted_at: datetime,
+        notes: Mapping[str, str | None] | None = None,
+    ) -> ModelVersion:
         """See `ModelRegistry.promote`.
 
         The champion alias is the commit point: before it moves, readers see nothing of the promotion; once it has,
@@ -136,16 +153,7 @@ class RecordRegistry:
             raise RegistryError(
                 f"version {wanted.version} was rejected ({wanted.rejection}); move it to Staging first to overrule that"
             )
-        # An entry that an interrupted promotion left must not turn into history when the alias moves on.
-        unsettled = [
-            (record, came_about)
-            for record, entries in snapshot.history()
-            if (came_about := settled(entries, snapshot.champion)) != entries
-        ]
-        for record, came_about in unsettled:
-            self._write(record, "champion_from", format_history(came_about))
-        if unsettled:
-            snapshot = self._snapshot()
+        snapshot = self._with_true_history(snapshot)
         promotions, record = snapshot.promotions(), snapshot.records[wanted.version]
         aliases, last = dict(snapshot.aliases), latest(promotions)
         is_done = last and snapshot.champion == last.version == wanted.version and last.day <= day
@@ -159,7 +167,8 @@ class RecordRegistry:
             self._store.set_alias(CHAMPION, wanted.version)
             confirmed = settled((*own, announced), wanted.version)
             self._store.set_tag(wanted.version, "champion_from", format_history(confirmed))
-        self._write(record, "promotion_reason", reason)
+        for name, text in {"promotion_reason": reason, **(notes or {})}.items():
+            self._write(record, name, text)
         self._write(record, "stage", "Production")
         for other in snapshot.records.values():
             if other.version != wanted.version and other.tags.get("stage") == "Production":
@@ -168,6 +177,54 @@ class RecordRegistry:
             if aliases.get(alias) == wanted.version:
                 self._store.delete_alias(alias)
         return self.find(wanted.version)
+
+    def roll_back(
+        self, *, day: date, reason: str, rolled_back_at: datetime, notes: Mapping[str, str | None] | None = None
+    ) -> ModelVersion:
+        """See `ModelRegistry.roll_back`.
+
+        The rejection is written before the alias moves, where readers do not see it, so that whatever is interrupted
+        can never return to the model that failed.
+        """
+        target, snapshot = self.rollback_target(), self._snapshot()
+        failed = snapshot.records[snapshot.champion or ""]
+        if failed.version != target.version:
+            self._write(failed, "rolled_back_to", target.version)
+            self._write(failed, "rejection_reason", reason)
+        self.promote(target, day=day, reason=f"rollback: {reason}", promoted_at=rolled_back_at, notes=notes)
+        return self._forget_failed(self._snapshot())
+
+    def rollback_target(self) -> ModelVersion:
+        """See `ModelRegistry.rollback_target`."""
+        snapshot = self._snapshot()
+        champion = snapshot.records.get(snapshot.champion or "")
+        previous = snapshot.records.get(snapshot.aliases.get(PREVIOUS, ""))
+        if champion and (target := champion.tags.get("rolled_back_to")):
+            # A rollback was interrupted before the champion alias moved.
+            return snapshot.find(target)
+        if champion and previous and previous.tags.get("rolled_back_to") == champion.version:
+            # It was interrupted afterwards: what is left to do is done by promoting the same again.
+            return snapshot.find(champion.version)
+        if champion is None or previous is None:
+            raise RegistryError("there is no previous model to return to; promote a version instead")
+        if rejection := previous.tags.get("rejection_reason"):
+            raise RegistryError(
+                f"the previous model, version {previous.version}, was rejected ({rejection}); promote another"
+            )
+        return snapshot.find(previous.version)
+
+    def _forget_failed(self, snapshot: Snapshot) -> ModelVersion:
+        """Points `previous` at the champion before, of those nothing speaks against; removes it where there is none."""
+        earlier = latest(
+            entry
+            for entry in snapshot.promotions()
+            if entry.version != snapshot.champion and not snapshot.records[entry.version].tags.get("rejection_reason")
+        )
+        if earlier is not None:
+            self._store.set_alias(PREVIOUS, earlier.version)
+        elif PREVIOUS in snapshot.aliases:
+            self._store.delete_alias(PREVIOUS)
+        return self.find(CHAMPION)
 
     def set_stage(self, version: ModelVersion | str, stage: Stage, *, reason: str) -> ModelVersion:
         """See `ModelRegistry.set_stage`."""
@@ -178,7 +235,8 @@ class RecordRegistry:
         challenger = snapshot.aliases.get(CHALLENGER)
         self._write(record, "stage_reason", reason)
         if stage == "Staging":
-            self._write(record, "rejection_reason", None)
+            for tag in ("rejection_reason", "rolled_back_to"):
+                self._write(record, tag, None)
             if challenger and challenger in snapshot.records and challenger not in (record.version, snapshot.champion):
                 self._write(snapshot.records[challenger], "stage", "Archived")
             self._store.set_alias(CHALLENGER, record.version)
@@ -187,11 +245,38 @@ class RecordRegistry:
         self._write(record, "stage", stage)
         return self.find(record.version)
 
+    def annotate(self, version: ModelVersion | str, notes: Mapping[str, str | None]) -> ModelVersion:
+        """See `ModelRegistry.annotate`."""
+        snapshot = self._snapshot()
+        record = snapshot.records[snapshot.find(version).version]
+        for name, text in notes.items():
+            self._write(record, name, text)
+        return self.find(record.version)
+
     def mark_rejected(self, version: ModelVersion | str, reason: str) -> ModelVersion:
         """See `ModelRegistry.mark_rejected`."""
-        record = self._demotable(self._snapshot(), version)
-        self._write(record, "rejection_reason", reason)
-        return self.set_stage(record.version, "Archived", reason=reason)
+        self._write(self._demotable(self._snapshot(), version), "rejection_reason", reason)
+        return self.set_stage(version, "Archived", reason=reason)
+
+    def note(self, version: ModelVersion | str, name: str, text: str) -> None:
+        """See `ModelRegistry.note`."""
+        self._store.set_tag(self._snapshot().find(version).version, f"{_NOTE_PREFIX}{name}", text)
+
+    def notes(self, name: str) -> dict[str, str]:
+        """See `ModelRegistry.notes`."""
+        found = {record.version: record.tags.get(f"{_NOTE_PREFIX}{name}") for record in self._store.records()}
+        return {version: text for version, text in found.items() if text is not None}
+
+    def _with_true_history(self, snapshot: Snapshot) -> Snapshot:
+        """The same without entries that an interrupted promotion left: they must not turn into history later."""
+        unsettled = [
+            (record, came_about)
+            for record, entries in snapshot.history()
+            if (came_about := settled(entries, snapshot.champion)) != entries
+        ]
+        for record, came_about in unsettled:
+            self._write(record, "champion_from", format_history(came_about))
+        return self._snapshot() if unsettled else snapshot
 
     def _snapshot(self) -> Snapshot:
         return Snapshot.of(self._store)

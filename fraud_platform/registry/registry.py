@@ -5,7 +5,8 @@ written down in `record_registry`. Whether a model deserves to be released is de
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
@@ -45,6 +46,10 @@ class ModelVersion:
         champion_from: days its reigns as champion began, in the order they were decided.
         feature_schema_version: which feature table it reads.
         rejection: why it must not become champion; None where nothing speaks against it.
+        approved_by: who approved its last promotion; None where nobody had to.
+        promotion_reason: why it was promoted last.
+        shadow_from: first day it scored beside the champion; None where it never did.
+        shadow_until: last day it did; None while it does.
     """
 
     version: str
@@ -61,6 +66,10 @@ class ModelVersion:
     champion_from: tuple[date, ...]
     feature_schema_version: int
     rejection: str | None = None
+    approved_by: str | None = None
+    promotion_reason: str | None = None
+    shadow_from: date | None = None
+    shadow_until: date | None = None
 
 
 class ModelRegistry(Protocol):
@@ -110,8 +119,8 @@ class ModelRegistry(Protocol):
         """The champion of the earliest day that has one; None before the first release."""
         ...
 
-    def read_bytes(self, version: ModelVersion | str) -> bytes:
-        """The bundle as it was registered.
+    def read_bytes(self, version: ModelVersion | str, *, from_store: bool = False) -> bytes:
+        """The bundle as it was registered; `from_store` passes by what was kept near.
 
         Raises:
             ModelError: it is missing or its digest is not the registered one.
@@ -126,15 +135,51 @@ class ModelRegistry(Protocol):
         """
         ...
 
-    def promote(self, version: ModelVersion | str, *, day: date, reason: str, promoted_at: datetime) -> ModelVersion:
+    def claim(self, version: ModelVersion | str, *, at: datetime) -> AbstractContextManager[None]:
+        """A block in which nobody else changes the champion.
+
+        Raises:
+            RegistryError: somebody else does so now.
+        """
+        ...
+
+    def promote(
+        self,
+        version: ModelVersion | str,
+        *,
+        day: date,
+        reason: str,
+        promoted_at: datetime,
+        notes: Mapping[str, str | None] | None = None,
+    ) -> ModelVersion:
         """The version as champion of `day` and every later day; the champion before it becomes previous, Archived.
 
         A promotion that was interrupted changes nothing or everything for readers (but that `previous` may be missing);
         calling again completes it.
-        Promoting who is champion of `day` already changes nothing.
+        Promoting who is champion of `day` already changes nothing. `notes` are tags for people, None removes one.
 
         Raises:
             RegistryError: the version was rejected.
+        """
+        ...
+
+    def roll_back(
+        self, *, day: date, reason: str, rolled_back_at: datetime, notes: Mapping[str, str | None] | None = None
+    ) -> ModelVersion:
+        """The previous model as champion of `day` and every later day; the champion of now is rejected and Archived.
+
+        `previous` then points at the champion before that one. Calling an interrupted rollback again completes it.
+
+        Raises:
+            RegistryError: there is no previous model, or it was rejected.
+        """
+        ...
+
+    def rollback_target(self) -> ModelVersion:
+        """The model that `roll_back` would make champion.
+
+        Raises:
+            RegistryError: there is none, or it was rejected.
         """
         ...
 
@@ -144,6 +189,18 @@ class ModelRegistry(Protocol):
         Raises:
             RegistryError: it is the champion, or `stage` is Production, which only `promote` gives.
         """
+        ...
+
+    def note(self, version: ModelVersion | str, name: str, text: str) -> None:
+        """Notes something about the version that no rule of the registry reads, such as an audit trail's head."""
+        ...
+
+    def notes(self, name: str) -> dict[str, str]:
+        """What was noted under `name`, by version number."""
+        ...
+
+    def annotate(self, version: ModelVersion | str, notes: Mapping[str, str | None]) -> ModelVersion:
+        """The version with these tags, None removes one; tags that the registry itself keeps are none of them."""
         ...
 
     def mark_rejected(self, version: ModelVersion | str, reason: str) -> ModelVersion:

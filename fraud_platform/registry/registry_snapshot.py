@@ -69,7 +69,12 @@ class Snapshot:
                 run_id=record.run_id,
                 champion_from=tuple(entry.day for entry in sorted(entries, key=lambda entry: entry.decided_at)),
                 feature_schema_version=int(tags["feature_schema_version"]),
-                rejection=tags.get("rejection_reason"),
+                # Written before a rollback moves the alias; until it has, nothing has happened.
+                rejection=None if is_champion else tags.get("rejection_reason"),
+                approved_by=tags.get("approved_by"),
+                promotion_reason=tags.get("promotion_reason"),
+                shadow_from=_day(tags.get("shadow_from")),
+                shadow_until=_day(tags.get("shadow_until")),
             )
         except (KeyError, ValueError) as error:
             raise RegistryError(
@@ -110,3 +115,7 @@ class Snapshot:
         if not days and self.champion is not None and self.champion in self.records:
             days = [self.model_version(self.champion).as_of]
         return self.champion_on(min(days)) if days else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,15 +1,17 @@
 """Whether a candidate becomes champion: acceptance gates first, then the comparison with who is champion now.
 
-Carrying the decision out does not belong here (`registry`), nor does measuring (`fraud_platform.training.evaluation`).
+Carrying the decision out does not belong here (`registry`), nor does measuring (`fraud_platform.training.evaluation`,
+`comparison`).
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from typing import Any, Literal
 
+from fraud_platform.registry.comparison import ChampionComparison
 from fraud_platform.training.evaluation import Evaluation, Interval
+from fraud_platform.training.slices import Slice
 
 Action = Literal["released", "rejected", "kept"]
 
@@ -18,6 +20,9 @@ Action = Literal["released", "rejected", "kept"]
 NON_INFERIORITY_MARGIN = 0.05
 
 DRIFT = "drift"
+
+# A part of the data is lost to the model where it certainly catches less than this share of what it must catch overall.
+COLLAPSE_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,10 @@ class AcceptanceGates:
         min_recall: least share of frauds that are alerted.
         min_average_precision: least average precision.
         max_train_validation_gap: how much average precision may fall from train to validation.
+        max_relative_calibration_error: most expected calibration error, as a share of the fraud rate. An absolute
+            limit would let a model pass that always answers 0: with rare frauds, it is hardly ever wrong.
+        max_single_feature_average_precision: most that a single feature may reach by itself; the best of the public
+            data reaches 0.64, and a feature that nearly is the label has learnt it from the future.
     """
 
     min_f1: float = 0.75
@@ -37,6 +46,8 @@ class AcceptanceGates:
     min_recall: float = 0.70
     min_average_precision: float = 0.70
     max_train_validation_gap: float = 0.30
+    max_relative_calibration_error: float = 0.50
+    max_single_feature_average_precision: float = 0.90
 
 
 @dataclass(frozen=True)
@@ -68,51 +79,6 @@ class GateResult:
 
 
 @dataclass(frozen=True)
-class ChampionComparison:
-    """The candidate beside the champion, both measured on the same rows.
-
-    Attributes:
-        champion_version: the registry's number of the champion.
-        champion_as_of: the day whose end bounds what the champion knows.
-        candidate_as_of: the same of the candidate.
-        champion_f1: F1 of the champion at its own threshold.
-        candidate_f1: F1 of the candidate at its own threshold.
-        average_precision_difference: candidate minus champion, from the paired bootstrap.
-    """
-
-    champion_version: str
-    champion_as_of: date
-    candidate_as_of: date
-    champion_f1: float
-    candidate_f1: float
-    average_precision_difference: Interval
-
-    def as_dict(self) -> dict[str, Any]:
-        """The comparison as a JSON document, None for figures that do not exist."""
-        return {
-            "champion_version": self.champion_version,
-            "champion_as_of": self.champion_as_of.isoformat(),
-            "candidate_as_of": self.candidate_as_of.isoformat(),
-            "champion_f1": self.champion_f1 if math.isfinite(self.champion_f1) else None,
-            "candidate_f1": self.candidate_f1 if math.isfinite(self.candidate_f1) else None,
-            "average_precision_difference": self.average_precision_difference.as_dict(),
-        }
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> "ChampionComparison":
-        """The comparison that `as_dict` wrote."""
-        champion_f1, candidate_f1 = document["champion_f1"], document["candidate_f1"]
-        return cls(
-            champion_version=document["champion_version"],
-            champion_as_of=date.fromisoformat(document["champion_as_of"]),
-            candidate_as_of=date.fromisoformat(document["candidate_as_of"]),
-            champion_f1=math.nan if champion_f1 is None else champion_f1,
-            candidate_f1=math.nan if candidate_f1 is None else candidate_f1,
-            average_precision_difference=Interval.from_dict(document["average_precision_difference"]),
-        )
-
-
-@dataclass(frozen=True)
 class ReleaseDecision:
     """What to do with a candidate and why.
 
@@ -141,34 +107,46 @@ class ReleaseDecision:
         }
 
 
+@dataclass(frozen=True)
+class TrainingFigures:
+    """What training found out that gates look at; a gate whose figure is None is left out.
+
+    Attributes:
+        train_average_precision: on the rows the model was fitted on, in [0, 1].
+        validation_average_precision: on validation rows, of models not fitted on them, in [0, 1].
+        cv_average_precision: in the inner folds of the search, in [0, 1].
+        baseline_average_precision: of a plain logistic regression in the same folds, in [0, 1].
+        single_feature: name of the feature that tells most by itself, and its average precision.
+    """
+
+    train_average_precision: float
+    validation_average_precision: float
+    cv_average_precision: float | None = None
+    baseline_average_precision: float | None = None
+    single_feature: tuple[str, float] | None = None
+
+
 def judge_gates(
-    evaluation: Evaluation,
-    train_average_precision: float,
-    validation_average_precision: float,
-    gates: AcceptanceGates,
+    evaluation: Evaluation, training: TrainingFigures, gates: AcceptanceGates, *, slices: Sequence[Slice] = ()
 ) -> tuple[GateResult, ...]:
     """Every gate's answer to a candidate.
 
     Args:
         evaluation: of the candidate on the test split.
-        train_average_precision: on the rows it was fitted on, in [0, 1].
-        validation_average_precision: on the validation split, in [0, 1].
+        training: what was found out before.
         gates: the limits.
+        slices: the decisions on the test split band by band; without one that is applicable, that gate is left out.
     """
-    gap = train_average_precision - validation_average_precision
     return (
         _at_least("f1", evaluation.f1.value, gates.min_f1),
         _at_least("precision", evaluation.precision.value, gates.min_precision),
         _at_least("recall", evaluation.recall.value, gates.min_recall),
         _at_least("average_precision", evaluation.average_precision.value, gates.min_average_precision),
-        GateResult(
-            name="train_validation_gap",
-            value=gap,
-            limit=gates.max_train_validation_gap,
-            is_passed=gap <= gates.max_train_validation_gap,
-            explanation=f"average precision falls by {gap:.3f} from train to validation, at most "
-            f"{gates.max_train_validation_gap:.3f} is allowed",
-        ),
+        _overfitting(training, gates.max_train_validation_gap),
+        _calibration(evaluation, gates.max_relative_calibration_error),
+        *_slices(slices, COLLAPSE_SHARE * gates.min_recall),
+        *_beats_baseline(training),
+        *_plausible(training, gates.max_single_feature_average_precision),
     )
 
 
@@ -184,7 +162,8 @@ def decide_release(
 
     Decision rule, first match: a failed gate rejects; without a champion it is released; a candidate that knows less
     than the champion (an earlier as-of day) leaves the champion; it is released where its F1 is `min_f1_improvement`
-    above the champion's, or where its average precision is above the champion's with confidence; where drift is the
+    above the champion's and above it with confidence, or where its average precision is above the champion's with
+    confidence, for a gain that may be chance is noise, however large; where drift is the
     cause, not being worse suffices: an F1 no lower, or an average precision that is with confidence less than
     `non_inferiority_margin` below; else the champion stays.
 
@@ -219,25 +198,32 @@ def _decide_against_champion(
     comparison: ChampionComparison, is_drift: bool, min_f1_improvement: float, non_inferiority_margin: float
 ) -> tuple[Action, tuple[str, ...]]:
     """The part of the decision rule that compares; see `decide_release`."""
-    difference = comparison.average_precision_difference
+    ranking_difference, f1_difference = comparison.average_precision_difference, comparison.f1_difference
     f1_gain = comparison.candidate_f1 - comparison.champion_f1
     champion = f"the champion (version {comparison.champion_version})"
-    f1 = f"F1 is {comparison.candidate_f1:.3f}, {champion} has {comparison.champion_f1:.3f} on the same rows"
-    ranking = (
-        f"average precision differs by {difference.value:+.3f} (interval {difference.low:+.3f} to "
-        f"{difference.high:+.3f}) from {champion}"
+    f1 = (
+        f"F1 is {comparison.candidate_f1:.3f}, {champion} has {comparison.champion_f1:.3f} on the same rows, "
+        f"a difference of {_signed(f1_gain, f1_difference)}"
     )
+    ranking = f"average precision differs by {_signed(ranking_difference.value, ranking_difference)} from {champion}"
     # F1 is a rounded ratio: a gain of exactly the limit must not fail in the sixteenth digit.
-    if f1_gain >= min_f1_improvement - 1e-9:
-        return "released", (f"{f1}: a gain of at least {min_f1_improvement:.3f}",)
-    if difference.low > 0:
+    is_large = f1_gain >= min_f1_improvement - 1e-9
+    if is_large and f1_difference.low > 0:
+        return "released", (f"{f1}: a gain of at least {min_f1_improvement:.3f}, above 0 with confidence",)
+    if ranking_difference.low > 0:
         return "released", (f"{ranking}: above 0 with confidence", f1)
     if is_drift and f1_gain >= 0:
         return "released", (f"{f1}: no worse, which suffices after drift", ranking)
-    if is_drift and difference.low > -non_inferiority_margin:
+    if is_drift and ranking_difference.low > -non_inferiority_margin:
         loss = f"with confidence less than {non_inferiority_margin:.3f} below, which suffices after drift"
         return "released", (f"{ranking}: {loss}", f1)
-    return "kept", (f"{f1}: no gain of {min_f1_improvement:.3f}", f"{ranking}: not above 0 with confidence")
+    short = "which may be chance" if is_large else f"no gain of {min_f1_improvement:.3f}"
+    return "kept", (f"{f1}: {short}", f"{ranking}: not above 0 with confidence")
+
+
+def _signed(difference: float, interval: Interval) -> str:
+    bounds = f"{interval.low:+.3f} to {interval.high:+.3f}" if math.isfinite(interval.low) else "unknown"
+    return f"{difference:+.3f} (interval {bounds})"
 
 
 def _at_least(name: str, value: float, limit: float) -> GateResult:
@@ -248,3 +234,50 @@ def _at_least(name: str, value: float, limit: float) -> GateResult:
         is_passed=value >= limit,
         explanation=f"{name.replace('_', ' ')} is {value:.3f} on the test split, at least {limit:.3f} is required",
     )
+
+
+def _overfitting(training: TrainingFigures, limit: float) -> GateResult:
+    gap = training.train_average_precision - training.validation_average_precision
+    fall = f"average precision falls by {gap:.3f} from train to validation, at most {limit:.3f} is allowed"
+    return GateResult("train_validation_gap", gap, limit, gap <= limit, fall)
+
+
+def _calibration(evaluation: Evaluation, limit: float) -> GateResult:
+    error = evaluation.expected_calibration_error.value
+    relative = error / evaluation.fraud_rate if evaluation.fraud_rate else math.nan
+    explanation = (
+        f"probabilities are off by {error:.3%} on average, {relative:.3f} of the fraud rate of "
+        f"{evaluation.fraud_rate:.3%}; at most {limit:.3f} of it is allowed"
+    )
+    return GateResult("calibration", relative, limit, relative <= limit, explanation)
+
+
+def _slices(slices: Sequence[Slice], limit: float) -> tuple[GateResult, ...]:
+    judged = sorted((each for each in slices if each.is_applicable), key=lambda each: each.recall.high)
+    if not judged:
+        return ()
+    lost = [each for each in judged if each.recall.high < limit]
+    shown = ", ".join(
+        f"{each.name} ({each.recall.value:.3f}, at most {each.recall.high:.3f})" for each in lost or judged[:1]
+    )
+    verdict = "recall collapses in" if lost else "recall collapses nowhere; it is lowest in"
+    explanation = f"{verdict} {shown}, and {limit:.3f} must be within the interval of each slice"
+    return (GateResult("slices", judged[0].recall.high, limit, not lost, explanation),)
+
+
+def _beats_baseline(training: TrainingFigures) -> tuple[GateResult, ...]:
+    reached, baseline = training.cv_average_precision, training.baseline_average_precision
+    if reached is None or baseline is None:
+        return ()
+    beaten = f"average precision is {reached:.3f} in cross-validation, logistic regression reaches {baseline:.3f}"
+    explanation = f"{beaten}, a model must be above it"
+    return (GateResult("beats_baseline", reached, baseline, reached > baseline, explanation),)
+
+
+def _plausible(training: TrainingFigures, limit: float) -> tuple[GateResult, ...]:
+    if training.single_feature is None:
+        return ()
+    feature, reached = training.single_feature
+    is_passed = reached <= limit
+    alone = f"{feature} alone reaches an average precision of {reached:.3f}, at most {limit:.3f} is plausible"
+    return (GateResult("plausible", reached, limit, is_passed, alone if is_passed else f"looks like a leak: {alone}"),)

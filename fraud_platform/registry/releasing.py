@@ -1,23 +1,32 @@
-"""Carries a release out: registers the candidate, decides, moves the alias, and writes down what happened.
+"""Carries a release out: registers the candidate, decides, moves the alias or begins a shadow, and writes it down.
 
-The rules of the decision belong to `release`, the figures to `validation`.
+The rules of the decision belong to `release`, the figures to `validation`, the path of a promotion to `promotion`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fraud_platform.errors import ModelError
-from fraud_platform.registry.model_card import model_card
-from fraud_platform.registry.registry import CHAMPION, MODEL_NAME, ModelRegistry, ModelVersion
-from fraud_platform.registry.release import ChampionComparison, GateResult, ReleaseDecision, decide_release
+from fraud_platform.registry.comparison import ChampionComparison
+from fraud_platform.registry.model_card import model_card, standing_markdown
+from fraud_platform.registry.model_metadata import model_metadata
+from fraud_platform.registry.policy import ReleasePolicy
+from fraud_platform.registry.promotion import SmokeTester, champion_of, promote_version
+from fraud_platform.registry.registry import MODEL_NAME, ModelRegistry, ModelVersion
+from fraud_platform.registry.release import GateResult, ReleaseDecision, decide_release
+from fraud_platform.registry.shadow import begin_shadow
+from fraud_platform.registry.smoke_test import smoke_test
 from fraud_platform.training.evaluation import Evaluation
+from fraud_platform.training.slices import Slice
 
 if TYPE_CHECKING:
     from fraud_platform.training.bundle import ModelBundle
 
-RELEASE_SCHEMA_VERSION = 1
+RELEASE_SCHEMA_VERSION = 2
+
+ReleaseAction = Literal["released", "rejected", "kept", "shadow", "approval"]
 
 
 @dataclass(frozen=True)
@@ -26,26 +35,28 @@ class Release:
 
     Attributes:
         version: as it stands in the registry now.
+        action: released, rejected, kept, shadow (it scores beside the champion first) or approval (a person must
+            approve first).
         decision: released, rejected or kept, with the reasons.
         trigger: what asked for the training: schedule, drift, performance or manual.
         cause: the same in a sentence.
         champion: semantic version of the champion after the decision; None without one.
         decided_at: when, UTC.
-        model_card: Markdown.
+        model_card: Markdown, with its standing at that moment.
+        metadata: the model's, as a flat document.
+        policy: the limits that were held.
     """
 
     version: ModelVersion
+    action: ReleaseAction
     decision: ReleaseDecision
     trigger: str
     cause: str
     champion: str | None
     decided_at: datetime
     model_card: str
-
-    @property
-    def action(self) -> str:
-        """released, rejected or kept."""
-        return self.decision.action
+    metadata: Mapping[str, Any]
+    policy: ReleasePolicy
 
     @property
     def reason(self) -> str:
@@ -57,6 +68,9 @@ class Release:
         return {
             "schema_version": RELEASE_SCHEMA_VERSION,
             **self.decision.as_dict(),
+            "action": self.action,
+            "policy": dict(self.policy.as_dict()),
+            "metadata": dict(self.metadata),
             "trigger": self.trigger,
             "cause": self.cause,
             "decided_at": self.decided_at.isoformat(),
@@ -85,6 +99,9 @@ def release_candidate(
     min_f1_improvement: float,
     decided_at: datetime,
     run_id: str | None,
+    policy: ReleasePolicy | None = None,
+    trained: Mapping[str, Any] | None = None,
+    test: SmokeTester = smoke_test,
 ) -> Release:
     """The candidate registered, judged, and made champion where it deserves it.
 
@@ -100,9 +117,13 @@ def release_candidate(
         min_f1_improvement: what F1 must gain over the champion's.
         decided_at: when, UTC.
         run_id: the tracked training run; None where there is none.
+        policy: whether a shadow or an approval comes first; the defaults, which ask for neither, when None.
+        trained: what the training recorded beside the model, see `model_metadata`.
+        test: of the stored bundle, in a fresh process.
 
     Raises:
-        ModelError: `validation` speaks about another bundle, or compares with another champion than there is now.
+        ModelError: `validation` speaks about another bundle, or compares with another champion than there is now, or
+            the stored bundle does not score in a fresh process; then no alias has moved.
         RegistryError: the registry cannot be reached.
     """
     _require_same_bundle(bundle, validation)
@@ -115,6 +136,7 @@ def release_candidate(
         gates=gates,
         threshold=bundle.threshold.as_dict(),
         origin=bundle.provenance["origin"],
+        slices=[Slice.from_dict(each) for each in validation.get("slices", ())],
     )
     version = registry.register(
         bundle.to_bytes(),
@@ -128,35 +150,80 @@ def release_candidate(
         created_at=decided_at,
         description=card,
     )
-    champion = next((each for each in registry.versions() if CHAMPION in each.aliases), None)
+    champion = champion_of(registry)
     stored = validation["comparison"]
     comparison = ChampionComparison.from_dict(stored) if stored else None
     decision = decide_release(gates, comparison, trigger, min_f1_improvement=min_f1_improvement)
-    if version.champion_from:
-        # That it reigned is history, which a second look does not change.
-        if decision.action != "released":
-            reason = f"released before, as version {version.version}"
-            decision = ReleaseDecision("released", (reason,), trigger, gates, comparison)
+    rules = policy or ReleasePolicy(min_f1_improvement=min_f1_improvement)
+    action: ReleaseAction
+    if version.champion_from or version.shadow_until:
+        # That it reigned, or what its shadow came to, is history, which a second look does not change.
+        action = "released" if version.champion_from else "rejected"
+        if decision.action != action:
+            was = "released" if version.champion_from else "in shadow"
+            reason = f"{was} before, as version {version.version}"
+            decision = ReleaseDecision(action, (reason,), trigger, gates, comparison)
     else:
         _require_current_champion(validation, comparison, champion)
-        version = _carry_out(registry, version, decision, day=day, decided_at=decided_at)
-        champion = version if decision.action == "released" else champion
-    return Release(version, decision, trigger, cause, champion.semver if champion else None, decided_at, card)
+        action = _action(decision, champion, rules)
+        version = _carry_out(registry, version, action, decision, day=day, decided_at=decided_at, test=test)
+        champion = version if action == "released" else champion
+    metadata = model_metadata(version, bundle, validation, trained or {})
+    version = registry.annotate(version, {"policy_version": rules.version})
+    return Release(
+        version=version,
+        action=action,
+        decision=decision,
+        trigger=trigger,
+        cause=cause,
+        champion=champion.semver if champion else None,
+        decided_at=decided_at,
+        model_card=f"{card}\n{standing_markdown(version, rules.version)}",
+        metadata=metadata,
+        policy=rules,
+    )
+
+
+def _action(decision: ReleaseDecision, champion: ModelVersion | None, policy: ReleasePolicy) -> ReleaseAction:
+    """What is done with a candidate: one that earned its release may have to stand beside the champion first."""
+    if decision.action != "released":
+        return decision.action
+    if champion is not None and policy.shadow_days:
+        return "shadow"
+    return "approval" if policy.require_approval else "released"
 
 
 def _carry_out(
-    registry: ModelRegistry, version: ModelVersion, decision: ReleaseDecision, *, day: date, decided_at: datetime
+    registry: ModelRegistry,
+    version: ModelVersion,
+    action: ReleaseAction,
+    decision: ReleaseDecision,
+    *,
+    day: date,
+    decided_at: datetime,
+    test: SmokeTester,
 ) -> ModelVersion:
     reason = decision.reasons[0]
-    if decision.action == "rejected":
+    # A model that knows all of a day must not be the one that decides about it, nor be compared on it.
+    next_day = day + timedelta(days=1)
+    if action == "rejected":
         return registry.mark_rejected(version, reason)
-    if decision.action == "kept":
+    if action == "kept":
         return version
-    if version.rejection:
-        # Refused under other limits; under these it is not.
-        version = registry.set_stage(version, "Staging", reason=reason)
-    # A model that knows all of a day must not be the one that decides about it.
-    return registry.promote(version, day=day + timedelta(days=1), reason=reason, promoted_at=decided_at)
+    if action in ("shadow", "approval"):
+        return begin_shadow(registry, version, first_day=next_day, reason=reason)
+    change = promote_version(
+        registry,
+        version.version,
+        day=next_day,
+        reason=reason,
+        approved_by=None,
+        changed_at=decided_at,
+        # Where it was refused under other limits; under these it is not.
+        is_overruling=True,
+        test=test,
+    )
+    return change.champion
 
 
 def _require_current_champion(

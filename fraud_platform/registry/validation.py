@@ -5,20 +5,24 @@ What follows from them is decided in `release`; how a figure is computed belongs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fraud_platform.registry.release import AcceptanceGates, ChampionComparison, GateResult, judge_gates
+from fraud_platform.registry.comparison import ChampionComparison, compare
+from fraud_platform.registry.release import AcceptanceGates, GateResult, TrainingFigures, judge_gates
 from fraud_platform.training.dataset import LabelledRows
-from fraud_platform.training.evaluation import Evaluation, evaluate, paired_bootstrap_difference
+from fraud_platform.training.evaluation import REVIEW_COST, Evaluation, evaluate
+from fraud_platform.training.slices import Slice, hours_of, slice_decisions
 
 if TYPE_CHECKING:
     from fraud_platform.registry.registry import ModelVersion
     from fraud_platform.training.bundle import ModelBundle
 
-VALIDATION_SCHEMA_VERSION = 1
+VALIDATION_SCHEMA_VERSION = 2
+# The family that the others are held against.
+BASELINE = "logistic_regression"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Validation:
 
     Attributes:
         evaluation: the candidate's figures at its own threshold.
+        slices: its decisions band by band.
         gates: every acceptance gate's answer.
         comparison: the candidate beside the champion; None without a champion.
         probabilities: float64 [n], what the candidate said of each test row.
@@ -56,6 +61,7 @@ class Validation:
     """
 
     evaluation: Evaluation
+    slices: tuple[Slice, ...]
     gates: tuple[GateResult, ...]
     comparison: ChampionComparison | None
     probabilities: np.ndarray
@@ -80,6 +86,8 @@ def validate(
     gates: AcceptanceGates,
     champion: "tuple[ModelVersion, ModelBundle] | None",
     seed: int,
+    legitimate_weight: float = 1.0,
+    review_cost: float = REVIEW_COST,
 ) -> Validation:
     """What the test split says of `bundle`, and of the champion on the same rows.
 
@@ -90,29 +98,42 @@ def validate(
         champion: who decides now; None before the first release. Splits rank by a hash of the transaction, so
             hardly any row that judges this candidate has trained the champion.
         seed: of the bootstrap.
+        legitimate_weight: how many transactions each legitimate row of `test` stands for.
+        review_cost: what looking into one alert costs, in the currency of `Amount`.
     """
+    counting: Mapping[str, Any] = {"seed": seed, "legitimate_weight": legitimate_weight}
     probabilities = bundle.predict(test.features)
-    evaluation = evaluate(probabilities, test.labels, test.amounts, bundle.threshold.value, seed=seed)
-    best = selected_candidate(bundle)
-    judged = judge_gates(evaluation, best["train_average_precision"], best["validation_average_precision"], gates)
-    comparison = None
-    if champion is not None:
-        version, champion_bundle = champion
-        champion_probabilities = champion_bundle.predict(test.features)
-        champion_evaluation = evaluate(
-            champion_probabilities, test.labels, test.amounts, champion_bundle.threshold.value, seed=seed
-        )
-        comparison = ChampionComparison(
-            champion_version=version.version,
-            champion_as_of=version.as_of,
-            candidate_as_of=date.fromisoformat(bundle.provenance["as_of"]),
-            champion_f1=champion_evaluation.f1.value,
-            candidate_f1=evaluation.f1.value,
-            average_precision_difference=paired_bootstrap_difference(
-                champion_probabilities, probabilities, test.labels, metric="average_precision", seed=seed
-            ),
-        )
-    return Validation(evaluation, judged, comparison, probabilities, test.labels)
+    threshold = bundle.threshold.value
+    evaluation = evaluate(probabilities, test.labels, test.amounts, threshold, review_cost=review_cost, **counting)
+    slices = slice_decisions(
+        test.labels,
+        probabilities >= threshold,
+        test.amounts,
+        hours_of(test.features),
+        legitimate_weight=legitimate_weight,
+    )
+    judged = judge_gates(evaluation, training_figures(bundle), gates, slices=slices)
+    comparison = compare(champion, bundle, test, **counting) if champion else None
+    return Validation(evaluation, slices, judged, comparison, probabilities, test.labels)
+
+
+def training_figures(bundle: "ModelBundle") -> TrainingFigures:
+    """What the provenance of the bundle says that gates look at.
+
+    A logistic regression is held against no baseline: it would have to be above itself. It is chosen only where
+    nothing was better.
+    """
+    best, provenance = selected_candidate(bundle), bundle.provenance
+    single = provenance.get("single_feature_average_precision")
+    return TrainingFigures(
+        train_average_precision=best["train_average_precision"],
+        validation_average_precision=best["validation_average_precision"],
+        cv_average_precision=best["cv_average_precision"],
+        baseline_average_precision=None
+        if bundle.algorithm == BASELINE
+        else provenance.get("baseline_average_precision"),
+        single_feature=(single["feature"], single["value"]) if single else None,
+    )
 
 
 def selected_candidate(bundle: "ModelBundle") -> Mapping[str, Any]:
@@ -138,6 +159,7 @@ def validation_document(
         "algorithm": bundle.algorithm,
         "candidates": list(bundle.provenance["candidates"]),
         "test": validation.evaluation.as_dict(),
+        "slices": [each.as_dict() for each in validation.slices],
         "acceptance": {
             "is_accepted": validation.is_accepted,
             "sentence": validation.sentence,

@@ -5,15 +5,18 @@ Rows that nobody recorded (`simulator`), and putting days into a landing zone (`
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from upath import UPath
 
 from fraud_platform.errors import DataError
+from fraud_platform.governance.card_columns import forbidden_columns
+from fraud_platform.governance.pan_guard import find_card_numbers, find_card_numbers_in_floats, mask_card_numbers
 from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, LANDED_COLUMNS
 from fraud_platform.simulation.drift import DriftInjection
 from fraud_platform.storage import open_location
@@ -40,25 +43,15 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     import pyarrow as pa
 
-    location = open_location(path)
-    # A pipe or device may never begin or end.
-    if not location.is_file():
-        raise DataError(f"{path}: no such file; give a file in the format of creditcard.csv")
-    try:
-        with location.open("rb") as file:
-            table = _parse(location.name, file)
-        names = table.column_names
-    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
-        # The parser's own words quote the row, which may hold what must not be shown.
-        kind = type(error).__name__
-        raise DataError(f"{path}: cannot be read as a table ({kind}); give CSV, csv.gz or Parquet") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is no UTF-8 text; save the file as UTF-8") from None
-
+    location, path = open_location(path), mask_card_numbers(str(path))
+    table, names = _read(location, path)
     needed = (*LANDED_COLUMNS, LABEL_COLUMN)
     missing = [name for name in needed if name not in names]
     if missing:
         raise DataError(f"{path}: lacks the column(s) {', '.join(missing)}; it must have Time, V1..V28, Amount, Class")
+    if forbidden := forbidden_columns(names):
+        kinds = ", ".join(sorted(set(forbidden.values())))
+        raise DataError(f"{path}: a column would hold {kinds}, which must not enter; delete the file")
     known = {*needed, ID_COLUMN} & set(names)
     if len(names) > len(known):
         # Unknown names are not repeated: in a file without a header they are the first row's values.
@@ -69,15 +62,17 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     for name in needed:
         kind = table.schema.field(name).type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            raise DataError(f"{path}: column {name} holds {kind} where numbers are expected; mend the file")
+            shown = mask_card_numbers(str(kind))
+            raise DataError(f"{path}: column {name} holds {shown} where numbers are expected; mend the file")
 
     columns = {name: table.column(name).to_numpy().astype(np.float64) for name in LANDED_COLUMNS}
+    identity = _identifiers(path, table) if ID_COLUMN in names else {}
+    _refuse_card_numbers(path, identity, columns)
     labels = table.column(LABEL_COLUMN).to_numpy()
     wrong = np.flatnonzero(~np.isin(labels, (0, 1)))
     if wrong.size:
         rows = ", ".join(str(row + 1) for row in wrong[:3])
         raise DataError(f"{path}: {LABEL_COLUMN} is neither 0 nor 1 in {wrong.size} rows (first: {rows}); label them")
-    identity = _identifiers(path, table) if ID_COLUMN in names else {}
     return pd.DataFrame(identity | columns | {LABEL_COLUMN: labels.astype(np.int8)})
 
 
@@ -132,7 +127,24 @@ def replay(
         yield day, part
 
 
-def _identifiers(path: str | os.PathLike[str], table: "pa.Table") -> dict[str, pd.Series]:
+def _refuse_card_numbers(
+    path: str, identity: Mapping[str, pd.Series], columns: Mapping[str, NDArray[np.float64]]
+) -> None:
+    """Refuses the whole file: landed by us, a card number would be written by us."""
+    import pyarrow as pa
+
+    found = {name: find_card_numbers(pa.array(texts, pa.string())) for name, texts in identity.items()}
+    found |= {name: find_card_numbers_in_floats(values) for name, values in columns.items()}
+    for name, is_card in found.items():
+        if is_card.any():
+            rows = ", ".join(str(row + 1) for row in np.flatnonzero(is_card)[:3])
+            raise DataError(
+                f"{path}: column {name} holds a card number in {is_card.sum()} rows (first: {rows}); such data must "
+                "not enter, so nothing is landed: delete the file"
+            )
+
+
+def _identifiers(path: str, table: "pa.Table") -> dict[str, pd.Series]:
     import pyarrow as pa
 
     try:
@@ -147,6 +159,25 @@ def _deal(labels: NDArray[np.int8], wanted: int, generator: np.random.Generator)
     legitimate = generator.permutation(np.flatnonzero(labels == 0))
     frauds = round(wanted * len(fraudulent) / len(labels))
     return np.concatenate([legitimate[: wanted - frauds], fraudulent[:frauds]])
+
+
+def _read(location: UPath, label: str) -> "tuple[pa.Table, list[str]]":
+    """The file as it is and the names of its columns, or the reason why it cannot be read."""
+    import pyarrow as pa
+
+    # A pipe or device may never begin or end.
+    if not location.is_file():
+        raise DataError(f"{label}: no such file; give a file in the format of creditcard.csv")
+    try:
+        with location.open("rb") as file:
+            table = _parse(location.name, file)
+        return table, table.column_names
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        # The parser's own words quote the row, which may hold what must not be shown.
+        kind = type(error).__name__
+        raise DataError(f"{label}: cannot be read as a table ({kind}); give CSV, csv.gz or Parquet") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{label}: is no UTF-8 text; save the file as UTF-8") from None
 
 
 def _parse(name: str, file: IO[bytes]) -> "pa.Table":

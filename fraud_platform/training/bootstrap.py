@@ -16,16 +16,16 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class GroupCounts:
-    """How many rows of each group a sample holds; groups from the most suspicious down.
+    """How many transactions of each group a sample holds; groups from the most suspicious down.
 
     Attributes:
         frauds: [samples, groups].
-        legitimate: [samples, groups].
+        legitimate: [samples, groups], in transactions: rows times what each stands for.
         alerted_groups: how many leading groups lie at or above the decision threshold.
     """
 
     frauds: Integers
-    legitimate: Integers
+    legitimate: Floats
     alerted_groups: int
 
     def average_precision(self) -> Floats:
@@ -56,21 +56,28 @@ class GroupCounts:
         return ratio(2 * true_positives, true_positives + false_positives + fraud_total)
 
     def precision_at_k(self, k: int) -> Floats:
-        """Precision among the `k` most suspicious rows of each sample, equal scores in expectation, [samples]."""
+        """Precision among the `k` most suspicious transactions of each sample, ties in expectation, [samples]."""
         positives, alerts = self._reached()
         reach = np.minimum(k, alerts[:, -1])
         # The group in which the k-th place falls, and how much of it still fits.
         group = (alerts < reach[:, np.newaxis]).sum(axis=1)
         sample = np.arange(group.size)
         size = self.frauds[sample, group] + self.legitimate[sample, group]
-        left_over = (alerts[sample, group] - reach) / np.maximum(size, 1)
+        left_over = (alerts[sample, group] - reach) / size
         return ratio(positives[sample, group] - left_over * self.frauds[sample, group], reach)
 
-    def _reached(self) -> tuple[Integers, Integers]:
-        positives = np.cumsum(self.frauds, axis=1)
-        return positives, positives + np.cumsum(self.legitimate, axis=1)
+    def recall_at_false_positive_rate(self, rate: float) -> Floats:
+        """Most recall of each sample at a threshold that alerts at most `rate` of the legitimate, [samples]."""
+        false_positives = np.cumsum(self.legitimate, axis=1)
+        # Weighted sums round; a rate of exactly the limit is within it.
+        is_within = false_positives <= rate * false_positives[:, -1:] * (1 + 1e-12)
+        return ratio(np.where(is_within, self.frauds, 0).sum(axis=1), self.frauds.sum(axis=1))
 
-    def _decided(self) -> tuple[Integers, Integers, Integers]:
+    def _reached(self) -> tuple[Integers, Floats]:
+        positives = np.cumsum(self.frauds, axis=1)
+        return positives, np.cumsum(self.legitimate + self.frauds, axis=1)
+
+    def _decided(self) -> tuple[Integers, Floats, Integers]:
         alerted = slice(self.alerted_groups)
         return (
             self.frauds[:, alerted].sum(axis=1),
@@ -110,7 +117,12 @@ class RankingGroups:
 
 
 def sample_jointly(
-    rankings: tuple[RankingGroups, ...], is_fraud: NDArray[np.bool_], *, samples: int, generator: np.random.Generator
+    rankings: tuple[RankingGroups, ...],
+    is_fraud: NDArray[np.bool_],
+    *,
+    samples: int,
+    generator: np.random.Generator,
+    legitimate_weight: float = 1.0,
 ) -> tuple[GroupCounts, ...]:
     """Stratified bootstrap samples of the same rows as each ranking sees them; sample 0 is the rows themselves.
 
@@ -123,6 +135,8 @@ def sample_jointly(
         is_fraud: bool [n], with at least one row of each class.
         samples: how many samples to draw.
         generator: source of randomness.
+        legitimate_weight: how many transactions each legitimate row stands for; it changes what rows count as, not
+            how many are drawn.
 
     Returns:
         One GroupCounts of [samples + 1, groups] per ranking.
@@ -138,15 +152,40 @@ def sample_jointly(
         rows = np.flatnonzero(chosen)[first_rows]
         counts.append([_gathered(drawn, ranking.group_of_row[rows], ranking.group_count) for ranking in rankings])
     return tuple(
-        GroupCounts(frauds, legitimate, ranking.alerted_groups)
+        GroupCounts(frauds, legitimate * legitimate_weight, ranking.alerted_groups)
         for frauds, legitimate, ranking in zip(*counts, rankings, strict=True)
     )
 
 
-def sampled_means(values: Floats, *, samples: int, generator: np.random.Generator) -> Floats:
-    """Means of bootstrap samples of `values` [n], [samples]."""
+def sampled_sums(
+    columns: Floats, is_fraud: NDArray[np.bool_], *, samples: int, generator: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Column sums over the frauds and over the legitimate rows of stratified bootstrap samples.
+
+    Args:
+        columns: [n, m].
+        is_fraud: bool [n], with at least one row of each class.
+        samples: how many samples to draw.
+        generator: source of randomness.
+
+    Returns:
+        Sums over frauds and over legitimate rows, [samples + 1, m] each; sample 0 is the rows themselves.
+    """
+    frauds, legitimate = (_sampled_sums(columns[chosen], samples, generator) for chosen in (is_fraud, ~is_fraud))
+    return frauds, legitimate
+
+
+def _sampled_sums(columns: Floats, samples: int, generator: np.random.Generator) -> Floats:
+    sums = np.empty((samples + 1, columns.shape[1]))
+    sums[0] = columns.sum(axis=0)
+    rows = columns.shape[0]
+    # A column's values side by side in memory, so that its sum reads one run of it: ten times faster.
+    side_by_side = np.ascontiguousarray(columns.T)
     # One sample at a time: all of them at once would hold samples x n indices.
-    return np.array([values[generator.integers(0, values.size, values.size)].mean() for _ in range(samples)])
+    for sample in range(1, samples + 1):
+        drawn = np.bincount(generator.integers(0, rows, rows), minlength=rows)
+        sums[sample] = side_by_side @ drawn.astype(np.float64)
+    return sums
 
 
 def _gathered(drawn: Integers, group_of_kind: Integers, group_count: int) -> Integers:

@@ -22,16 +22,17 @@ from fraud_platform.storage import canonical_json, sha256
 from fraud_platform.training.archive import read_sealed_archive, write_archive
 from fraud_platform.training.calibration import Calibration
 from fraud_platform.training.dataset import feature_matrix
-from fraud_platform.training.estimators import ALL_CORES, Estimator, load_estimator
+from fraud_platform.training.estimators import ALL_CORES, Estimator
+from fraud_platform.training.model_files import load_estimator
 from fraud_platform.training.thresholds import DecisionThreshold
 
-BUNDLE_FORMAT = "fraud-model-bundle-1"
+BUNDLE_FORMAT = "fraud-model-bundle-2"
 # The column of the baseline that describes the model's own answers.
 SCORE_COLUMN = "fraud_probability"
 
 _MANIFEST = "manifest.json"
 _ESTIMATOR_FOLDER = "estimator/"
-_DOCUMENTS = ("calibration.json", "threshold.json", "baseline.txt", "provenance.json")
+_DOCUMENTS = ("calibration.json", "threshold.json", "alternatives.json", "baseline.txt", "provenance.json")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class ModelBundle:
         estimator: answers uncalibrated probabilities and contributions.
         calibration: turns them into probabilities that come true.
         threshold: from which calibrated probability on a transaction is alerted.
-        baseline: distribution of every feature in the training rows, and of `fraud_probability` in the validation rows.
+        alternatives: what every other threshold policy would have chosen, and what it would have given.
+        baseline: distribution of every feature in the training rows, and of `fraud_probability` in rows that the
+            models that answered had not seen.
         provenance: JSON document: as-of day, data version, seed, parameters, candidates, row counts, origin.
     """
 
@@ -57,6 +60,7 @@ class ModelBundle:
     threshold: DecisionThreshold
     baseline: Profile
     provenance: Mapping[str, Any]
+    alternatives: tuple[DecisionThreshold, ...] = ()
 
     def predict(self, features: pd.DataFrame | np.ndarray) -> np.ndarray:
         """Calibrated fraud probability of each row, float64 [n], in [0, 1].
@@ -126,6 +130,7 @@ class ModelBundle:
                 threshold=DecisionThreshold.from_dict(json.loads(members["threshold.json"])),
                 baseline=Profile.from_text(members["baseline.txt"].decode()),
                 provenance=json.loads(members["provenance.json"]),
+                alternatives=tuple(map(DecisionThreshold.from_dict, json.loads(members["alternatives.json"]))),
             )
         except (KeyError, ValueError, TypeError, AttributeError, DataError) as error:
             raise ModelError(f"model bundle cannot be read ({type(error).__name__}: {error}); train again") from None
@@ -138,6 +143,7 @@ class ModelBundle:
         members = {
             "calibration.json": canonical_json(self.calibration.as_dict()),
             "threshold.json": canonical_json(self.threshold.as_dict()),
+            "alternatives.json": canonical_json([threshold.as_dict() for threshold in self.alternatives]),
             "baseline.txt": self.baseline.to_text().encode(),
             "provenance.json": canonical_json(self.provenance),
             **{_ESTIMATOR_FOLDER + name: content for name, content in self.estimator.to_files().items()},

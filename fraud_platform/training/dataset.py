@@ -13,6 +13,7 @@ import pandas as pd
 from fraud_platform.errors import DataError
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN
+from fraud_platform.training.prevalence import legitimate_weight, row_weights
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class LabelledRows:
         amounts: float64 [n], what each transaction moved, at the precision of the feature.
         transaction_ids: str objects [n].
         days: datetime64[D] [n], the UTC day of each transaction.
+        twin_groups: int64 [n], equal for near-twins.
+        legitimate_weight: how many transactions each legitimate row stands for; a fraud stands for itself.
     """
 
     features: np.ndarray
@@ -32,6 +35,13 @@ class LabelledRows:
     amounts: np.ndarray
     transaction_ids: np.ndarray
     days: np.ndarray
+    twin_groups: np.ndarray
+    legitimate_weight: float = 1.0
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """What each row counts as, float64 [n]; None where every row counts 1."""
+        return row_weights(self.labels, self.legitimate_weight)
 
     @property
     def row_count(self) -> int:
@@ -51,6 +61,20 @@ class LabelledRows:
             self.amounts[positions],
             self.transaction_ids[positions],
             self.days[positions],
+            self.twin_groups[positions],
+            self.legitimate_weight,
+        )
+
+    def beside(self, other: "LabelledRows") -> "LabelledRows":
+        """These rows, then those of `other`, which were weighted alike."""
+        return LabelledRows(
+            np.concatenate([self.features, other.features]),
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.amounts, other.amounts]),
+            np.concatenate([self.transaction_ids, other.transaction_ids]),
+            np.concatenate([self.days, other.days]),
+            np.concatenate([self.twin_groups, other.twin_groups]),
+            self.legitimate_weight,
         )
 
 
@@ -70,18 +94,25 @@ def feature_matrix(table: pd.DataFrame, names: Sequence[str] = FEATURE_NAMES) ->
     return matrix
 
 
-def assemble(features_by_day: Mapping[date, pd.DataFrame], splits: pd.DataFrame, split: str) -> LabelledRows:
+def assemble(
+    features_by_day: Mapping[date, pd.DataFrame],
+    splits: pd.DataFrame,
+    split: str,
+    *,
+    production_fraud_rate: float | None = None,
+) -> LabelledRows:
     """The rows of `splits` that belong to `split`, with their features.
 
     Args:
         features_by_day: feature table of each day; days that `split` does not name are not looked at.
         splits: as `split_transactions` gives them.
         split: "train", "validation" or "test".
+        production_fraud_rate: what the rows are weighted to, by the classes of all splits together; None: as they are.
 
     Raises:
         DataError: the split is empty, or names a day or transaction that has no features.
     """
-    wanted = splits.loc[splits["split"] == split, [ID_COLUMN, "day", LABEL_COLUMN]]
+    wanted = splits.loc[splits["split"] == split, [ID_COLUMN, "day", LABEL_COLUMN, "twin_group"]]
     if wanted.empty:
         raise DataError(f"split {split!r} is empty; materialise splits again over a longer training window")
     wanted = wanted.sort_values(["day", ID_COLUMN])
@@ -93,7 +124,8 @@ def assemble(features_by_day: Mapping[date, pd.DataFrame], splits: pd.DataFrame,
     for day, start, end in zip(distinct, starts, [*starts[1:], len(days)], strict=True):
         matrix[start:end] = _features_of(features_by_day, day.astype(date), ids[start:end], split)
     amounts = matrix[:, FEATURE_NAMES.index("Amount")].astype(np.float64)
-    return LabelledRows(matrix, labels, amounts, ids, days)
+    weight = legitimate_weight(splits[LABEL_COLUMN], production_fraud_rate)
+    return LabelledRows(matrix, labels, amounts, ids, days, wanted["twin_group"].to_numpy(np.int64), weight)
 
 
 def _features_of(features_by_day: Mapping[date, pd.DataFrame], day: date, ids: np.ndarray, split: str) -> np.ndarray:

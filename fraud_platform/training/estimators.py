@@ -4,29 +4,22 @@ How they are fitted does not belong here (candidates), and neither do calibratio
 what the algorithm says.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from fraud_platform.errors import ModelError
-from fraud_platform.training.scikit_files import dump_estimator
+from fraud_platform.training.scikit_files import dump_estimator, expect_class
 from fraud_platform.training.scikit_files import load_estimator as load_scikit_estimator
 
 if TYPE_CHECKING:
     import lightgbm
     import xgboost
-    from sklearn.ensemble import RandomForestClassifier
     from sklearn.pipeline import Pipeline
 
-# A forest's vote is a share of trees and may be exactly 0 or 1; no evidence is that strong, and log-odds need a margin.
-# Far below the smallest vote other than 0 that a forest gives, so the order of transactions stays.
-SMALLEST_FOREST_PROBABILITY = 1e-6
-# Differences of votes below this are rounding.
-_SMALLEST_MOVE = 1e-9
 ALL_CORES = 0
 # What closes the parts of a LightGBM text.
 _LIGHTGBM_MARKS = ("end of trees", "end of parameters")
@@ -42,11 +35,20 @@ class Estimator(Protocol):
 
     @property
     def algorithm(self) -> str:
-        """The candidate family: "logistic_regression", "random_forest", "xgboost" or "lightgbm"."""
+        """The candidate family ("logistic_regression", "random_forest", "xgboost", "lightgbm") or "ensemble"."""
+        ...
+
+    @property
+    def round_count(self) -> int:
+        """How many trees, or rounds of boosting; 0 for a line."""
         ...
 
     def predict_probability(self, features: np.ndarray) -> np.ndarray:
         """Uncalibrated fraud probability of each row of `features` (float32 [n, k]), float64 [n], in [0, 1]."""
+        ...
+
+    def predict_log_odds(self, features: np.ndarray) -> np.ndarray:
+        """The log-odds of `predict_probability`, float64 [n], without the rounding of going there and back."""
         ...
 
     def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
@@ -71,14 +73,21 @@ class XGBoostEstimator:
     algorithm = "xgboost"
     file_name = "xgboost.ubj"
 
+    @property
+    def round_count(self) -> int:
+        """See `Estimator`."""
+        return self.booster.num_boosted_rounds()
+
     def predict_probability(self, features: np.ndarray) -> np.ndarray:
         """See `Estimator`."""
-        from scipy.special import expit
+        return _probability(self.predict_log_odds(features))
 
+    def predict_log_odds(self, features: np.ndarray) -> np.ndarray:
+        """See `Estimator`."""
         self.booster.set_param({"nthread": self.threads})
         # Margins, not probabilities: float32 probabilities close to one would tie.
         margin = self.booster.inplace_predict(np.ascontiguousarray(features), predict_type="margin")
-        return expit(margin.astype(np.float64))
+        return margin.astype(np.float64)
 
     def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
         """See `Estimator`."""
@@ -116,14 +125,22 @@ class LightGBMEstimator:
     algorithm = "lightgbm"
     file_name = "lightgbm.txt"
 
+    @property
+    def round_count(self) -> int:
+        """See `Estimator`."""
+        # Where boosting was ended early, predictions and files stop at the best round.
+        return self.booster.best_iteration if self.booster.best_iteration > 0 else self.booster.num_trees()
+
     def predict_probability(self, features: np.ndarray) -> np.ndarray:
         """See `Estimator`."""
-        from scipy.special import expit
+        return _probability(self.predict_log_odds(features))
 
+    def predict_log_odds(self, features: np.ndarray) -> np.ndarray:
+        """See `Estimator`."""
         if not len(features):
             return np.empty(0)
         margin = self.booster.predict(np.ascontiguousarray(features), raw_score=True, num_threads=self.threads)
-        return expit(np.asarray(margin, np.float64))
+        return np.asarray(margin, np.float64)
 
     def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
         """See `Estimator`."""
@@ -160,12 +177,16 @@ class LogisticRegressionEstimator:
     algorithm = "logistic_regression"
     file_name = "logistic_regression.skops"
 
+    round_count = 0
+
     def predict_probability(self, features: np.ndarray) -> np.ndarray:
         """See `Estimator`."""
-        from scipy.special import expit
+        return _probability(self.predict_log_odds(features))
 
+    def predict_log_odds(self, features: np.ndarray) -> np.ndarray:
+        """See `Estimator`."""
         mean, weights, intercept = self._line
-        return expit(features.astype(np.float64) @ weights + (intercept - mean @ weights))
+        return features.astype(np.float64) @ weights + (intercept - mean @ weights)
 
     def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
         """See `Estimator`."""
@@ -181,7 +202,7 @@ class LogisticRegressionEstimator:
         """The estimator in `files`."""
         from sklearn.pipeline import Pipeline
 
-        return cls(_expect(load_scikit_estimator(files[cls.file_name]), Pipeline, cls.file_name), threads)
+        return cls(expect_class(load_scikit_estimator(files[cls.file_name]), Pipeline, cls.file_name), threads)
 
     @cached_property
     def _line(self) -> tuple[np.ndarray, np.ndarray, float]:
@@ -189,100 +210,10 @@ class LogisticRegressionEstimator:
         return scaler.mean_, regression.coef_[0] / scaler.scale_, float(regression.intercept_[0])
 
 
-@dataclass
-class RandomForestEstimator:
-    """A forest of scikit-learn; tree SHAP of its votes, stretched so that it adds up in log-odds like the others.
+def _probability(log_odds: np.ndarray) -> np.ndarray:
+    from scipy.special import expit
 
-    SHAP explains a vote (a probability); a row's values are scaled by one factor, the log-odds per unit of
-    probability between the base and the row, which keeps their proportions and their order.
-    """
-
-    forest: "RandomForestClassifier"
-    threads: int = ALL_CORES
-
-    algorithm = "random_forest"
-    file_name = "random_forest.skops"
-
-    def predict_probability(self, features: np.ndarray) -> np.ndarray:
-        """See `Estimator`."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        from joblib import cpu_count
-
-        if not len(features):
-            return np.empty(0)
-        # scikit-learn's own threads add up votes in the order they finish, which changes the last digit from call to
-        # call; rows are shared out instead.
-        self.forest.set_params(n_jobs=1)
-        with ThreadPoolExecutor(self.threads or cpu_count()) as pool:
-            parts = np.array_split(np.ascontiguousarray(features), min(pool._max_workers, len(features)))
-            votes = np.concatenate(list(pool.map(lambda part: self.forest.predict_proba(part)[:, 1], parts)))
-        return _inside(votes)
-
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
-        """See `Estimator`."""
-        from scipy.special import logit
-
-        base = float(_inside(np.array([np.ravel(self._explainer.expected_value)[1]]))[0])
-        if not len(features):
-            return np.empty((0, features.shape[1])), float(logit(base))
-        votes = self._explainer.shap_values(features, check_additivity=False)[:, :, 1]
-        difference = votes.sum(axis=1)
-        log_odds = logit(self.predict_probability(features)) - logit(base)
-        # A row that ends where it began keeps its values, scaled by the slope of the log-odds at the base.
-        is_moved = np.abs(difference) > _SMALLEST_MOVE
-        stretch = np.where(is_moved, log_odds / np.where(is_moved, difference, 1.0), 1.0 / (base * (1.0 - base)))
-        return votes * stretch[:, None], float(logit(base))
-
-    def to_files(self) -> dict[str, bytes]:
-        """See `Estimator`."""
-        return {self.file_name: dump_estimator(self.forest.set_params(n_jobs=1))}
-
-    @classmethod
-    def from_files(cls, files: Mapping[str, bytes], threads: int) -> "RandomForestEstimator":
-        """The estimator in `files`."""
-        from sklearn.ensemble import RandomForestClassifier
-
-        return cls(_expect(load_scikit_estimator(files[cls.file_name]), RandomForestClassifier, cls.file_name), threads)
-
-    @cached_property
-    def _explainer(self) -> Any:
-        with warnings.catch_warnings():
-            # shap colours its plots, on import, in a way that matplotlib will drop; nothing is plotted here.
-            warnings.simplefilter("ignore", PendingDeprecationWarning)
-            import shap
-
-        return shap.TreeExplainer(self.forest)
-
-
-_FAMILIES: dict[str, Any] = {
-    family.algorithm: family
-    for family in (LogisticRegressionEstimator, RandomForestEstimator, XGBoostEstimator, LightGBMEstimator)
-}
-
-
-def load_estimator(algorithm: str, files: Mapping[str, bytes], threads: int = ALL_CORES) -> Estimator:
-    """The estimator that `to_files` wrote.
-
-    Raises:
-        ModelError: an algorithm or file the platform does not know, or a file that cannot be read or trusted.
-    """
-    family = _FAMILIES.get(algorithm)
-    if family is None:
-        raise ModelError(f"model of unknown algorithm {algorithm!r}; this platform knows {', '.join(_FAMILIES)}")
-    if set(files) != {family.file_name}:
-        raise ModelError(f"model of {algorithm} holds {sorted(files)} where {family.file_name} belongs; refused")
-    return family.from_files(files, threads)
-
-
-def _inside(votes: np.ndarray) -> np.ndarray:
-    return np.clip(votes, SMALLEST_FOREST_PROBABILITY, 1.0 - SMALLEST_FOREST_PROBABILITY)
-
-
-def _expect(loaded: Any, expected: type, file_name: str) -> Any:
-    if not isinstance(loaded, expected):
-        raise ModelError(f"{file_name} holds a {type(loaded).__name__}, not a {expected.__name__}; train again")
-    return loaded
+    return expit(log_odds)
 
 
 def _unreadable(file_name: str, error: Exception) -> ModelError:

@@ -4,17 +4,19 @@ Which parameters to fit with does not belong here (candidates, tuning), nor does
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
+from fraud_platform.training.dataset import LabelledRows
 from fraud_platform.training.estimators import (
     Estimator,
     LightGBMEstimator,
     LogisticRegressionEstimator,
-    RandomForestEstimator,
     XGBoostEstimator,
 )
+from fraud_platform.training.forest import RandomForestEstimator
 
 Parameters = Mapping[str, float | int]
 
@@ -22,6 +24,43 @@ Parameters = Mapping[str, float | int]
 # thread gives one model on every machine; it is also faster while other work fills the cores, as a booster's threads
 # wait spinning. Parallel work happens a level up, between folds.
 _BOOSTER_THREADS = 1
+# Rounds without a better average precision on the watched rows after which boosting stops.
+_PATIENCE_ROUNDS = 60
+# What is no parameter of the libraries themselves.
+_OWN_PARAMETERS = ("n_estimators", "fraud_weight_exponent")
+
+
+@dataclass(frozen=True)
+class FitRows:
+    """Rows to fit on, or to watch while fitting.
+
+    Attributes:
+        features: float32 [n, k].
+        labels: [n], 1 = fraud; both classes present.
+        weights: how many transactions each row stands for, [n]; None: one each.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, rows: LabelledRows, positions: np.ndarray, weights: np.ndarray | None = None) -> "FitRows":
+        """`rows` at `positions`, each counting as it does there times `weights` [m]."""
+        own = None if rows.weights is None else rows.weights[positions]
+        both = own if weights is None else weights if own is None else own * weights
+        return cls(rows.features[positions], rows.labels[positions], both)
+
+    def weights_with(self, exponent: float) -> np.ndarray:
+        """The weights with every fraud counting as `fraud_weight` legitimate transactions, [n]."""
+        scale = np.ones(len(self.labels)) if self.weights is None else self.weights
+        return scale * np.where(self.labels == 1, self.fraud_weight(exponent), 1.0)
+
+    def fraud_weight(self, exponent: float) -> float:
+        """How much more one fraud counts: (weight of legitimate rows / weight of frauds) ** exponent."""
+        scale = np.ones(len(self.labels)) if self.weights is None else self.weights
+        fraud_total = float(scale[self.labels == 1].sum())
+        return (float(scale[self.labels != 1].sum()) / fraud_total) ** exponent
 
 
 class Fit(Protocol):
@@ -30,72 +69,52 @@ class Fit(Protocol):
     def __call__(
         self,
         parameters: Parameters,
-        features: np.ndarray,
-        labels: np.ndarray,
+        rows: FitRows,
+        *,
         seed: int,
-        weights: np.ndarray | None = None,
+        watch: FitRows | None = None,
         threads: int = 1,
     ) -> Estimator:
         """The fitted model.
 
         Args:
             parameters: one point of the candidate's search space.
-            features: float32 [n, k].
-            labels: [n], 1 = fraud; both classes present.
+            rows: what to fit on.
             seed: of every random choice.
-            weights: how many transactions each row stands for, [n]; None: one each.
+            watch: rows whose average precision ends boosting early, at its best round; None: all rounds.
             threads: cores to use where that cannot change the model; 0 for all.
         """
         ...
 
 
-def fraud_weight(labels: np.ndarray, weights: np.ndarray | None, exponent: float) -> float:
-    """How many legitimate transactions one fraud counts as: (weight of legitimate rows / of frauds) ** exponent."""
-    scale = np.ones(len(labels)) if weights is None else weights
-    fraud_total = float(scale[labels == 1].sum())
-    return (float(scale[labels != 1].sum()) / fraud_total) ** exponent
-
-
-def _balanced(labels: np.ndarray, weights: np.ndarray | None, exponent: float) -> np.ndarray:
-    scale = np.ones(len(labels)) if weights is None else weights
-    return scale * np.where(labels == 1, fraud_weight(labels, weights, exponent), 1.0)
-
-
 def fit_logistic_regression(
-    parameters: Parameters,
-    features: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-    threads: int = 1,
+    parameters: Parameters, rows: FitRows, *, seed: int, watch: FitRows | None = None, threads: int = 1
 ) -> Estimator:
     """Logistic regression on standardised features; see `Fit`."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
-    del threads
+    del watch, threads
     # Newton's method: with 32 features it converges in a few exact steps, where saga needs thousands.
     regression = LogisticRegression(C=parameters["C"], solver="newton-cholesky", max_iter=200, random_state=seed)
     pipeline = Pipeline([("standardise", StandardScaler()), ("regress", regression)])
-    balanced = _balanced(labels, weights, parameters["fraud_weight_exponent"])
     pipeline.fit(
-        features.astype(np.float64), labels, standardise__sample_weight=weights, regress__sample_weight=balanced
+        rows.features.astype(np.float64),
+        rows.labels,
+        standardise__sample_weight=rows.weights,
+        regress__sample_weight=rows.weights_with(parameters["fraud_weight_exponent"]),
     )
     return LogisticRegressionEstimator(pipeline)
 
 
 def fit_random_forest(
-    parameters: Parameters,
-    features: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-    threads: int = 1,
+    parameters: Parameters, rows: FitRows, *, seed: int, watch: FitRows | None = None, threads: int = 1
 ) -> Estimator:
     """A random forest; see `Fit`."""
     from sklearn.ensemble import RandomForestClassifier
 
+    del watch
     forest = RandomForestClassifier(
         n_estimators=int(parameters["n_estimators"]),
         max_depth=int(parameters["max_depth"]),
@@ -105,17 +124,12 @@ def fit_random_forest(
         random_state=seed,
         n_jobs=threads or -1,
     )
-    forest.fit(features, labels, _balanced(labels, weights, parameters["fraud_weight_exponent"]))
+    forest.fit(rows.features, rows.labels, rows.weights_with(parameters["fraud_weight_exponent"]))
     return RandomForestEstimator(forest)
 
 
 def fit_xgboost(
-    parameters: Parameters,
-    features: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-    threads: int = 1,
+    parameters: Parameters, rows: FitRows, *, seed: int, watch: FitRows | None = None, threads: int = 1
 ) -> Estimator:
     """Boosted trees of XGBoost, by histograms; see `Fit`."""
     import xgboost
@@ -127,20 +141,23 @@ def fit_xgboost(
         "nthread": _BOOSTER_THREADS,
         "seed": seed,
         "verbosity": 0,
-        "scale_pos_weight": fraud_weight(labels, weights, parameters["fraud_weight_exponent"]),
-        **{name: value for name, value in parameters.items() if name not in ("n_estimators", "fraud_weight_exponent")},
+        "scale_pos_weight": rows.fraud_weight(parameters["fraud_weight_exponent"]),
+        "eval_metric": "aucpr",
+        **_library_parameters(parameters),
     }
-    rows = xgboost.QuantileDMatrix(features, labels, weight=weights, nthread=_BOOSTER_THREADS)
-    return XGBoostEstimator(xgboost.train(settings, rows, num_boost_round=int(parameters["n_estimators"])))
+    matrix = xgboost.QuantileDMatrix(rows.features, rows.labels, weight=rows.weights, nthread=_BOOSTER_THREADS)
+    stopping: dict[str, Any] = {}
+    if watch is not None:
+        watched = xgboost.QuantileDMatrix(
+            watch.features, watch.labels, weight=watch.weights, ref=matrix, nthread=_BOOSTER_THREADS
+        )
+        stopping = {"evals": [(watched, "watched")], "early_stopping_rounds": _PATIENCE_ROUNDS, "verbose_eval": False}
+    booster = xgboost.train(settings, matrix, num_boost_round=int(parameters["n_estimators"]), **stopping)
+    return XGBoostEstimator(booster[: booster.best_iteration + 1] if stopping else booster)
 
 
 def fit_lightgbm(
-    parameters: Parameters,
-    features: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-    threads: int = 1,
+    parameters: Parameters, rows: FitRows, *, seed: int, watch: FitRows | None = None, threads: int = 1
 ) -> Estimator:
     """Boosted trees of LightGBM, reproducibly; see `Fit`."""
     import lightgbm
@@ -148,15 +165,25 @@ def fit_lightgbm(
     del threads
     settings = {
         "objective": "binary",
-        "metric": "auc",
+        "metric": "average_precision",
         "num_threads": _BOOSTER_THREADS,
         "deterministic": True,
         "force_row_wise": True,
         "seed": seed,
         "verbosity": -1,
         "bagging_freq": 1,
-        "scale_pos_weight": fraud_weight(labels, weights, parameters["fraud_weight_exponent"]),
-        **{name: value for name, value in parameters.items() if name not in ("n_estimators", "fraud_weight_exponent")},
+        "scale_pos_weight": rows.fraud_weight(parameters["fraud_weight_exponent"]),
+        **_library_parameters(parameters),
     }
-    rows = lightgbm.Dataset(features, labels, weight=weights, params=settings)
-    return LightGBMEstimator(lightgbm.train(settings, rows, num_boost_round=int(parameters["n_estimators"])))
+    data = lightgbm.Dataset(rows.features, rows.labels, weight=rows.weights, params=settings)
+    stopping: dict[str, Any] = {}
+    if watch is not None:
+        watched = lightgbm.Dataset(watch.features, watch.labels, weight=watch.weights, reference=data, params=settings)
+        stopping = {"valid_sets": [watched], "callbacks": [lightgbm.early_stopping(_PATIENCE_ROUNDS, verbose=False)]}
+    return LightGBMEstimator(
+        lightgbm.train(settings, data, num_boost_round=int(parameters["n_estimators"]), **stopping)
+    )
+
+
+def _library_parameters(parameters: Parameters) -> dict[str, float | int]:
+    return {name: value for name, value in parameters.items() if name not in _OWN_PARAMETERS}

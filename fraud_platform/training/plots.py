@@ -1,26 +1,24 @@
 """A model's figures as pictures: PNG bytes that stay readable at 600 pixels' width.
 
-Figures are computed elsewhere; here they are only drawn. No pyplot, whose figures are global state.
+Figures are computed elsewhere; here they are only drawn, in the frame that `drawing` gives.
 """
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fraud_platform.metrics import ranked_counts
+from fraud_platform.metrics import RankedCounts, ranked_counts
+from fraud_platform.training.drawing import BLUE, BOTTOM, GREY, INK, LEFT, MUTED, RED, WIDTH, mark, new_axes, png, style
 from fraud_platform.training.evaluation import Evaluation, Interval
+from fraud_platform.training.reliability import BIN_COUNT, reliability
+from fraud_platform.training.slices import weighted_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Told apart in print and by colour-blind readers alike.
-INK, MUTED, GRID = "#1f2933", "#6b7785", "#e4e7eb"
-BLUE, RED, GREY = "#2a6fbb", "#c8443c", "#9aa5b1"
-WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 6.0, 4.4, 150
 # Below this correlation a feature pushes both ways and a colour would mislead.
 _CLEAR_DIRECTION = 0.3
 
@@ -36,10 +34,9 @@ def plot_precision_recall(
         evaluation: what `evaluate` found on the same rows.
         note: where the data comes from, when that must be said ("simulated data").
     """
-    counts = ranked_counts(labels, probabilities)
-    subtitle = f"Average precision {_text(evaluation.average_precision)}"
-    figure, axes = _new_axes("Precision and recall", subtitle, _rows(evaluation), note)
-    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    measured = f"Average precision {_text(evaluation.average_precision)}"
+    counts, figure, axes = _new_curve("Precision and recall", measured, probabilities, labels, evaluation, note)
+    axes.set(xlim=(0, 1))
     for f1 in (0.5, 0.75, 0.9):
         recalls = np.linspace(f1 / (2 - f1), 1, 100)
         axes.plot(recalls, f1 * recalls / (2 * recalls - f1), color=GREY, linewidth=0.8, linestyle=(0, (2, 3)))
@@ -49,9 +46,9 @@ def plot_precision_recall(
     axes.step(recalls, precisions, where="pre", color=BLUE, linewidth=2)
     if np.isfinite(evaluation.precision.value):
         text = f"threshold {evaluation.threshold:.3g}\nprecision {evaluation.precision.value:.2f}\n"
-        _mark(axes, evaluation.recall.value, evaluation.precision.value, f"{text}recall {evaluation.recall.value:.2f}")
+        mark(axes, evaluation.recall.value, evaluation.precision.value, f"{text}recall {evaluation.recall.value:.2f}")
     axes.set(xlabel="Recall: share of frauds alerted", ylabel="Precision: share of alerts that are fraud")
-    return _png(figure)
+    return png(figure)
 
 
 def plot_roc(probabilities: ArrayLike, labels: ArrayLike, evaluation: Evaluation, *, note: str = "") -> bytes:
@@ -63,12 +60,12 @@ def plot_roc(probabilities: ArrayLike, labels: ArrayLike, evaluation: Evaluation
         evaluation: what `evaluate` found on the same rows.
         note: where the data comes from, when that must be said ("simulated data").
     """
-    counts = ranked_counts(labels, probabilities)
-    figure, axes = _new_axes("ROC curve", f"Area under it {_text(evaluation.roc_auc)}", _rows(evaluation), note)
-    legitimate = max(counts.legitimate_total, 1.0)
+    measured = f"Area under it {_text(evaluation.roc_auc)}"
+    counts, figure, axes = _new_curve("ROC curve", measured, probabilities, labels, evaluation, note)
+    legitimate = counts.legitimate_total
     # A log scale has no 0: half a false alert stands for none.
-    smallest = 0.5 / legitimate
-    axes.set(xscale="log", xlim=(smallest, 1), ylim=(0, 1.02))
+    smallest = 0.5 * evaluation.legitimate_weight / legitimate
+    axes.set(xscale="log", xlim=(smallest, 1))
     rates = np.append(smallest, np.maximum(counts.false_positives / legitimate, smallest))
     recalls = np.append(0.0, counts.recalls)
     axes.fill_between(rates, recalls, color=BLUE, alpha=0.10, linewidth=0)
@@ -76,9 +73,9 @@ def plot_roc(probabilities: ArrayLike, labels: ArrayLike, evaluation: Evaluation
     chance = np.geomspace(smallest, 1, 200)
     axes.plot(chance, chance, color=GREY, linewidth=1, linestyle=(0, (2, 3)))
     axes.text(0.2, 0.26, "by chance", color=MUTED, fontsize=8.5, ha="right")
-    false_rate = evaluation.confusion["false_positives"] / legitimate
+    false_rate = evaluation.legitimate_weight * evaluation.confusion["false_positives"] / legitimate
     per_ten_thousand = f"{1e4 * false_rate:.3g} false alerts\nper 10,000 legitimate"
-    _mark(
+    mark(
         axes,
         max(false_rate, smallest),
         evaluation.recall.value,
@@ -88,7 +85,57 @@ def plot_roc(probabilities: ArrayLike, labels: ArrayLike, evaluation: Evaluation
     axes.set(
         xlabel="False-positive rate: share of legitimate alerted (log scale)", ylabel="Recall: share of frauds alerted"
     )
-    return _png(figure)
+    return png(figure)
+
+
+def plot_reliability(probabilities: ArrayLike, labels: ArrayLike, evaluation: Evaluation, *, note: str = "") -> bytes:
+    """What was said against what came true in bins of probability, with 95 % intervals and the size of each, as PNG.
+
+    Args:
+        probabilities: calibrated probabilities, [n].
+        labels: 1 = fraud, 0 = legitimate, [n].
+        evaluation: what `evaluate` found on the same rows.
+        note: where the data comes from, when that must be said ("simulated data").
+    """
+    weight = evaluation.legitimate_weight
+    bins = reliability(labels, probabilities, _weights(labels, evaluation))
+    error = evaluation.expected_calibration_error.value
+    said = f"Expected calibration error {error:.3%}, {error / evaluation.fraud_rate:.2f} of the fraud rate"
+    figure, axes = new_axes("Probabilities at their word", said, evaluation.rows_in_words, note)
+    axes.set_position((LEFT, 0.335, WIDTH, 0.465))
+    axes.set(xlim=(0, 1), ylim=(-0.03, 1.03), ylabel="Share that was fraud")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (2, 3)))
+    axes.text(0.31, 0.27, "as said", color=MUTED, fontsize=8.5, va="top")
+    filled = np.flatnonzero(bins.transactions)
+    shares = [weighted_share(bins.frauds[i], bins.transactions[i], bins.frauds[i], weight) for i in filled]
+    means, values = bins.mean_probabilities[filled], np.array([share.value for share in shares])
+    reach = [values - [share.low for share in shares], [share.high for share in shares] - values]
+    axes.errorbar(means, values, yerr=np.maximum(reach, 0), color=GREY, fmt="none", elinewidth=1.4, capsize=3)
+    axes.plot(means, values, color=BLUE, linewidth=1.2, alpha=0.5)
+    dots: dict[str, Any] = {
+        "markersize": 7,
+        "markeredgecolor": "white",
+        "markeredgewidth": 1.2,
+        "zorder": 4,
+        "clip_on": False,
+    }
+    axes.plot(means, values, "o", color=BLUE, **dots)
+    axes.tick_params(labelbottom=False)
+    sizes = figure.add_axes((LEFT, BOTTOM, WIDTH, 0.165))
+    style(sizes)
+    heights = np.log10(1 + bins.transactions)
+    sizes.bar((np.arange(BIN_COUNT) + 0.5) / BIN_COUNT, heights, width=0.9 / BIN_COUNT, color=BLUE, alpha=0.35)
+    for number, (count, height) in enumerate(zip(bins.transactions.tolist(), heights.tolist(), strict=True)):
+        place = ((number + 0.5) / BIN_COUNT, height + 0.03 * heights.max())
+        sizes.text(*place, f"{count:,.0f}", color=MUTED, fontsize=8, ha="center", va="bottom")
+    sizes.set(xlim=(0, 1), ylim=(0, 1.35 * heights.max()), yticks=[], xticks=np.linspace(0, 1, BIN_COUNT + 1))
+    sizes.grid(False)
+    if filled[0] == 0:
+        # Nearly all transactions are here, and nothing of it can be read off the axes.
+        text = f"lowest bin: {means[0]:.3%} said, {values[0]:.3%} came true"
+        sizes.text(0.125, 0.97, text, color=INK, fontsize=9, va="top", transform=sizes.transAxes)
+    sizes.set(xlabel="Probability of fraud that was said; bars: transactions (log scale)")
+    return png(figure)
 
 
 def plot_confusion_matrix(evaluation: Evaluation, *, note: str = "") -> bytes:
@@ -100,7 +147,8 @@ def plot_confusion_matrix(evaluation: Evaluation, *, note: str = "") -> bytes:
     """
     counts = evaluation.confusion
     subtitle = f"Precision {_text(evaluation.precision)}, recall {_text(evaluation.recall)}"
-    figure, axes = _new_axes("Decisions against labels", subtitle, _rows(evaluation), note)
+    subtitle = f"{subtitle}; {evaluation.confidence:.0%} intervals"
+    figure, axes = new_axes("Decisions against labels", subtitle, evaluation.rows_in_words, note)
     table = (
         ("Legitimate", counts["true_negatives"], counts["false_positives"]),
         ("Fraud", counts["false_negatives"], counts["true_positives"]),
@@ -127,7 +175,7 @@ def plot_confusion_matrix(evaluation: Evaluation, *, note: str = "") -> bytes:
     axes.tick_params(length=0, labelsize=10.5, labelcolor=INK)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    return _png(figure)
+    return png(figure)
 
 
 def plot_contributions(
@@ -150,7 +198,7 @@ def plot_contributions(
     strength = np.abs(contributions).mean(axis=0)
     strongest = np.argsort(-strength, kind="stable")[:count]
     direction = np.array([_correlation(features[:, column], contributions[:, column]) for column in strongest])
-    figure, axes = _new_axes(
+    figure, axes = new_axes(
         "What moves the score",
         f"Top {len(strongest)} of {len(feature_names)} features by mean absolute SHAP value",
         f"{len(contributions):,} transactions explained",
@@ -176,50 +224,21 @@ def plot_contributions(
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", labelsize=10.5, labelcolor=INK)
     axes.legend(loc="lower right", frameon=False, fontsize=9.5, labelcolor=INK)
-    return _png(figure)
+    return png(figure)
 
 
-def _new_axes(title: str, subtitle: str, rows: str, note: str) -> "tuple[Figure, Axes]":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH, facecolor="white")
-    left, right = 0.025, 0.975
-    figure.text(left, 0.94, title, fontsize=14, weight="bold", color=INK)
-    figure.text(left, 0.89, subtitle, fontsize=10, color=INK)
-    figure.text(left, 0.845, rows, fontsize=10, color=MUTED)
-    figure.text(right, 0.94, note.upper(), fontsize=10, weight="bold", color=RED, ha="right")
-    axes = figure.add_axes((0.115, 0.125, 0.785, 0.675))
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(GREY)
-    axes.tick_params(which="both", labelsize=9.5, labelcolor=MUTED, color=GREY, length=3)
-    axes.xaxis.label.set(fontsize=10.5, color=INK)
-    axes.yaxis.label.set(fontsize=10.5, color=INK)
-    return figure, axes
+def _new_curve(
+    title: str, measured: str, probabilities: ArrayLike, labels: ArrayLike, evaluation: Evaluation, note: str
+) -> "tuple[RankedCounts, Figure, Axes]":
+    """What every threshold would give, and the empty picture that shows it with recall or precision upwards."""
+    subtitle = f"{measured}, {evaluation.confidence:.0%} interval"
+    figure, axes = new_axes(title, subtitle, evaluation.rows_in_words, note)
+    axes.set(ylim=(0, 1.02))
+    return ranked_counts(labels, probabilities, _weights(labels, evaluation)), figure, axes
 
 
-def _mark(axes: "Axes", x: float, y: float, text: str) -> None:
-    """The operating point, its figures below it on the side that has room."""
-    axes.plot([x], [y], marker="o", markersize=8, color=RED, markeredgecolor="white", markeredgewidth=1.5, zorder=5)
-    across, up = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
-    is_right_half, is_upper_half = bool(across > 0.5), bool(up > 0.5)  # noqa: PLR2004 - the middle of the axes
-    axes.annotate(
-        text,
-        (x, y),
-        xytext=(-26 if is_right_half else 26, -26 if is_upper_half else 26),
-        textcoords="offset points",
-        ha="right" if is_right_half else "left",
-        va="top" if is_upper_half else "bottom",
-        fontsize=10,
-        color=INK,
-        linespacing=1.35,
-        arrowprops={"arrowstyle": "-", "color": RED, "linewidth": 1, "shrinkA": 0, "shrinkB": 5},
-        bbox={"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": GREY, "linewidth": 0.6},
-        zorder=4,
-    )
+def _weights(labels: ArrayLike, evaluation: Evaluation) -> NDArray[np.float64]:
+    return np.where(np.asarray(labels) == 1, 1.0, evaluation.legitimate_weight)
 
 
 def _tile(column: int, row: int, color: str, strength: float) -> Any:
@@ -243,17 +262,3 @@ def _text(interval: Interval) -> str:
     if not np.isfinite(interval.low):
         return f"{interval.value:.2f}"
     return f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
-
-
-def _rows(evaluation: Evaluation) -> str:
-    rows = f"{evaluation.row_count:,} transactions, {evaluation.fraud_count:,} frauds"
-    return f"{rows}; {evaluation.confidence:.0%} intervals in brackets"
-
-
-def _png(figure: "Figure") -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    buffer = io.BytesIO()
-    # Without the library's name and version in it, the same figures give the same bytes for longer.
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()

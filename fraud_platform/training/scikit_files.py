@@ -79,6 +79,17 @@ def load_estimator(data: bytes) -> Any:
         raise ModelError(f"model file cannot be read ({type(error).__name__}); restore it or train again") from None
 
 
+def expect_class(loaded: Any, expected: type, file_name: str) -> Any:
+    """`loaded`, where it is of the class that belongs there.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if not isinstance(loaded, expected):
+        raise ModelError(f"{file_name} holds a {type(loaded).__name__}, not a {expected.__name__}; train again")
+    return loaded
+
+
 class _NodeNames:
     """Gives every node of a skops schema the next number, and every distinct array one file."""
 

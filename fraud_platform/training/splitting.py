@@ -50,17 +50,36 @@ def splits_schema() -> "DataFrameSchema":
                 title="Split",
                 description="train, validation, test, or gap: left out between time-ordered splits",
             ),
+            "twin_group": pa.Column(
+                np.int64,
+                title="Twins",
+                description="equal for transactions so alike that they must not be on both sides of a split",
+            ),
         },
         name="splits",
         title="Splits",
         description="Which labelled transaction trains, which chooses, which judges; narrow, no copies of features.",
         strict=True,
         ordered=True,
-        checks=pa.Check(
-            lambda table: set(table.loc[table[LABEL_COLUMN] == 1, "split"]) >= {TRAIN, VALIDATION, TEST},
-            name="every split has a fraud",
-            error="train, validation and test must each hold a fraud",
-        ),
+        checks=[
+            pa.Check(
+                lambda table: set(table.loc[table[LABEL_COLUMN] == 1, "split"]) >= {TRAIN, VALIDATION, TEST},
+                name="every split has a fraud",
+                error="train, validation and test must each hold a fraud",
+            ),
+            pa.Check(
+                lambda table: (
+                    not (
+                        table[table["split"] != GAP]
+                        .drop_duplicates(["twin_group", "split"])["twin_group"]
+                        .duplicated()
+                        .any()
+                    )
+                ),
+                name="twins stay together",
+                error="near-twins must not be on both sides of a split",
+            ),
+        ],
     )
 
 
@@ -86,20 +105,23 @@ def split_transactions(
     effect.
 
     "stratified" ranks each class by a seeded hash of `transaction_id` and cuts at 70 % and 85 %: each split has its
-    share of either class, to within one row. A transaction keeps its place in the ranking when others join, so one
-    that judged an earlier model hardly ever trains a later one, and champion and challenger can be compared fairly.
+    share of either class, to within one row or one group of twins. A transaction keeps its place in the ranking when
+    others join, so one that judged an earlier model hardly ever trains a later one, and champion and challenger can be
+    compared fairly. Twins go where the first of them goes; legitimate twins of a fraud go with the fraud.
 
     "time_ordered" cuts at the times before which 70 % and 85 % of the rows lie; rows of equal time stay together. The
-    `gap_days` after each cut are left out ("gap"), as labels of the days before a cut would not all have arrived.
+    `gap_days` after each cut are left out ("gap"), as labels of the days before a cut would not all have arrived, and
+    so are later twins of what lies before a cut.
 
     Args:
-        labelled: `transaction_id` (unique), `day`, `event_time`, `Class` (0 or 1), n rows.
+        labelled: `transaction_id` (unique), `day`, `event_time`, `Class` (0 or 1), and `twin_of`, the transaction_id of
+            the first of its near-twins or its own; n rows.
         strategy: how to choose.
         seed: of the stratified choice.
         gap_days: days left out after each cut; time-ordered only.
 
     Returns:
-        `transaction_id`, `day` (datetime64[us]), `Class` (int8), `split`; see `splits_schema`.
+        `transaction_id`, `day` (datetime64[us]), `Class` (int8), `split`, `twin_group`; see `splits_schema`.
 
     Raises:
         DataError: an id repeats, a label is missing, there are fewer than 10 frauds, or a split would lack a class.
@@ -107,10 +129,11 @@ def split_transactions(
     if strategy not in get_args(SplitStrategy):
         raise ValueError(f"strategy must be one of {', '.join(get_args(SplitStrategy))}, not {strategy!r}")
     is_fraud = _checked_labels(labelled)
+    groups, first_of_twins = pd.factorize(labelled["twin_of"])
     if strategy == "stratified":
-        split = _stratified(labelled[ID_COLUMN], is_fraud, seed)
+        split = _stratified(first_of_twins, groups, is_fraud, seed)
     else:
-        split = _time_ordered(labelled["event_time"], gap_days)
+        split = _without_later_twins(_time_ordered(labelled["event_time"], gap_days), groups)
     for name in (TRAIN, VALIDATION, TEST):
         for kind, is_kind in (("fraud", is_fraud), ("legitimate transaction", ~is_fraud)):
             if not np.any(is_kind & (split == name)):
@@ -124,6 +147,10 @@ def split_transactions(
             "day": pd.to_datetime(labelled["day"]).to_numpy().astype("datetime64[us]"),
             LABEL_COLUMN: is_fraud.astype(np.int8),
             "split": split,
+            # Not the identifier itself: it must stay erasable.
+            "twin_group": pd.util.hash_array(first_of_twins.to_numpy(dtype=object), categorize=False)[groups].view(
+                np.int64
+            ),
         }
     )
     return table.sort_values(["day", ID_COLUMN], ignore_index=True)
@@ -146,21 +173,30 @@ def _checked_labels(labelled: pd.DataFrame) -> np.ndarray:
     return is_fraud
 
 
-def _stratified(ids: "pd.Series[str]", is_fraud: np.ndarray, seed: int) -> np.ndarray:
+def _stratified(first_of_twins: pd.Index, groups: np.ndarray, is_fraud: np.ndarray, seed: int) -> np.ndarray:
     # Two independent hashes: were one to collide across a cut, the order of rows would decide.
-    values = ids.to_numpy(dtype=object)
+    values = first_of_twins.to_numpy(dtype=object)
     first, second = (
         pd.util.hash_array(values, hash_key=f"{salt}{seed % 10**15:015d}", categorize=False) for salt in "ab"
     )
+    sizes, fraud_sizes = np.bincount(groups), np.bincount(groups, is_fraud).astype(np.int64)
     split = np.empty(len(values), dtype=object)
-    for is_class in (is_fraud, ~is_fraud):
+    for is_class, counted in ((fraud_sizes > 0, fraud_sizes), (fraud_sizes == 0, sizes)):
         members = np.flatnonzero(is_class)
         ranked = members[np.lexsort((second[members], first[members]))]
-        train_end, validation_end = _cuts(len(ranked))
-        split[ranked[:train_end]] = TRAIN
-        split[ranked[train_end:validation_end]] = VALIDATION
-        split[ranked[validation_end:]] = TEST
-    return split
+        before = np.cumsum(counted[ranked]) - counted[ranked]
+        train_end, validation_end = _cuts(int(counted[ranked].sum()))
+        split[ranked] = np.select([before < train_end, before < validation_end], [TRAIN, VALIDATION], TEST)
+    return split[groups]
+
+
+def _without_later_twins(split: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """`split` with GAP for whatever has a twin in an earlier one."""
+    order = {TRAIN: 0, VALIDATION: 1, TEST: 2, GAP: 3}
+    place = np.array([order[name] for name in split])
+    earliest = np.full(groups.max() + 1, order[GAP])
+    np.minimum.at(earliest, groups, place)
+    return np.where(place > earliest[groups], GAP, split)
 
 
 def _time_ordered(event_time: "pd.Series[pd.Timestamp]", gap_days: int) -> np.ndarray:

@@ -1,74 +1,72 @@
-"""From labelled rows to one bundle: every candidate is searched, refitted, calibrated and judged; the best is kept.
+"""From labelled rows to one bundle: the contest's winner, fitted, calibrated, with its threshold and its figures.
 
 The test split does not belong here; it is never seen. Neither does the release decision.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fraud_platform.errors import DataError
 from fraud_platform.features.profile import Profile, profile_table
 from fraud_platform.features.schema import FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from fraud_platform.metrics import average_precision
 from fraud_platform.training.bundle import SCORE_COLUMN, ModelBundle
 from fraud_platform.training.calibration import Calibration, fit_calibration
 from fraud_platform.training.candidates import Candidate
+from fraud_platform.training.contest import Contender, Contest, hold_contest
+from fraud_platform.training.cross_fitting import forward
 from fraud_platform.training.dataset import LabelledRows
+from fraud_platform.training.ensembles import EnsembleEstimator
 from fraud_platform.training.estimators import ALL_CORES, Estimator
 from fraud_platform.training.evaluation import Evaluation, evaluate
-from fraud_platform.training.sampling import subsample_legitimate
-from fraud_platform.training.thresholds import DecisionThreshold, choose_threshold
-from fraud_platform.training.tuning import SearchBudget, SearchResult, TrialResult, search
+from fraud_platform.training.fitting import Parameters
+from fraud_platform.training.leakage import strongest_single_feature
+from fraud_platform.training.splitting import VALIDATION_END_PERCENT
+from fraud_platform.training.thresholds import POLICIES, DecisionTerms, DecisionThreshold, Policy, choose_threshold
+from fraud_platform.training.tuning import SearchBudget
 
 # The final fit's limit, so that half a year of full days still fits into memory and an afternoon.
 REFIT_LEGITIMATE_LIMIT = 1_000_000
-# Average precisions this close are a tie: on validation rows with tens of frauds, far larger differences are luck.
-TIE_TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
-class CandidateResult:
-    """How one candidate did.
+class DecisionRules:
+    """How the decision threshold is chosen.
 
     Attributes:
-        name: the algorithm.
-        params: the best parameters found.
-        cv_average_precision: mean over the inner folds of the training rows, of models not fitted on the fold.
-        validation: every figure on the validation rows, calibrated, at the chosen threshold.
-        train_average_precision: on the very rows the model was fitted on; trees reach 1 on them.
-        trials: every trial of the search.
-        seconds: search, refit and judging together.
+        policy: the one in force; the others are noted beside it.
+        min_precision: precision floor of "precision_floor", in [0, 1].
+        review_cost: what looking into one alert costs, in the currency of `Amount`.
+        reviews_per_day: how many alerts a day can be looked into.
     """
 
-    name: str
-    params: Mapping[str, float | int]
-    cv_average_precision: float
-    validation: Evaluation
-    train_average_precision: float
-    trials: tuple[TrialResult, ...]
-    seconds: float
+    policy: Policy = "max_f1"
+    min_precision: float = 0.80
+    review_cost: float = 5.0
+    reviews_per_day: int = 100
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The bundle of the best candidate, and how each candidate did, in the order they were given."""
+    """The bundle, and how it came about.
+
+    Attributes:
+        bundle: of the contest's winner.
+        contenders: every candidate in the order given, and the ensemble where there was one.
+        out_of_fold: every figure of the winner on the training and validation rows, each row answered by a model
+            that had not seen it.
+        forward: the same on the last fifth of the days, by models of the days before; None where there are too few.
+    """
 
     bundle: ModelBundle
-    candidates: tuple[CandidateResult, ...]
-
-
-@dataclass(frozen=True)
-class _Contender:
-    candidate: Candidate
-    estimator: Estimator
-    calibration: Calibration
-    threshold: DecisionThreshold
-    validation_probabilities: np.ndarray
-    result: CandidateResult
+    contenders: tuple[Contender, ...]
+    out_of_fold: Evaluation
+    forward: Evaluation | None
 
 
 def train(
@@ -82,26 +80,28 @@ def train(
     data_version: str,
     as_of: date,
     origin: str,
-    min_precision: float = 0.80,
+    rules: DecisionRules | None = None,
+    known_points: Mapping[str, Sequence[Parameters]] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> TrainingResult:
-    """The best of `candidates`: highest average precision on `validation`; of those within 0.005, the simplest.
+    """The contest's winner, fitted to all of these rows, calibrated and given a threshold on its out-of-fold answers.
 
-    Same rows, candidates, trials and seed give the same bundle digest.
+    Same rows, candidates, trials, known points and seed give the same bundle digest.
 
     Args:
-        train: rows to search and fit on.
-        validation: rows that calibrate, place the threshold and choose between candidates.
+        train: rows to search on.
+        validation: rows that join them when models are compared, calibrated, given a threshold and fitted at last.
         candidates: families to try, at least one.
         budget: of each family's search.
         seed: of every random choice.
-        baseline: distribution of `FEATURE_NAMES` in the training rows; `fraud_probability` is added, as answered on
-            the validation rows, since scores on rows the model was fitted on would flatter it.
+        baseline: distribution of `FEATURE_NAMES` in the training rows; `fraud_probability` is added, as answered out
+            of fold, since scores on rows the model was fitted on would flatter it.
         data_version: digest of the landed bytes behind the rows.
         as_of: the day whose end bounds what was known.
         origin: "landed", "replayed" or "simulated".
-        min_precision: precision floor of the decision threshold, in [0, 1].
-        on_progress: called with one line of text after each trial and each candidate.
+        rules: how the threshold is chosen.
+        known_points: by family, what earlier searches found, best first.
+        on_progress: called with one line of text after each trial and each contender.
 
     Raises:
         DataError: too few frauds in either set of rows.
@@ -109,104 +109,135 @@ def train(
     """
     if not candidates:
         raise ValueError("train at least one candidate")
-    report = on_progress or (lambda line: None)
-    contenders = [
-        _contend(candidate, train, validation, budget, seed, min_precision, report) for candidate in candidates
-    ]
-    best = _choose(contenders)
-    report(f"{best.candidate.name} chosen")
-    scores = pd.DataFrame({SCORE_COLUMN: best.validation_probabilities})
+    for name, rows in (("training", train), ("validation", validation)):
+        if not 0 < rows.fraud_count < rows.row_count:
+            raise DataError(
+                f"{rows.row_count} {name} rows with {rows.fraud_count} frauds, both classes are needed; wait for "
+                "labels or widen the training window"
+            )
+    rules = rules or DecisionRules()
+    development = train.beside(validation)
+    known = {name: list(points) for name, points in (known_points or {}).items()}
+    contest = hold_contest(
+        train,
+        development,
+        candidates=candidates,
+        budget=budget,
+        seed=seed,
+        known_points=known,
+        report=on_progress or (lambda line: None),
+    )
+    winner = contest.winner
+    calibration = fit_calibration(winner.out_of_fold, development.labels, weights=development.weights, seed=seed)
+    probabilities = calibration.apply(winner.out_of_fold)
+    thresholds = _thresholds(probabilities, development, rules)
+    estimator, train_average_precision = _fit(winner, development)
+    judged = evaluate(
+        probabilities,
+        development.labels,
+        development.amounts,
+        thresholds[rules.policy].value,
+        seed=seed,
+        legitimate_weight=development.legitimate_weight,
+        review_cost=rules.review_cost,
+    )
+    ahead = _forward(winner, development, calibration, thresholds[rules.policy], rules, seed)
+    scores = pd.DataFrame({SCORE_COLUMN: probabilities})
     bundle = ModelBundle(
-        algorithm=best.candidate.name,
+        algorithm=winner.name,
         feature_names=FEATURE_NAMES,
         feature_schema_version=FEATURE_SCHEMA_VERSION,
-        estimator=best.estimator,
-        calibration=best.calibration,
-        threshold=best.threshold,
+        estimator=estimator,
+        calibration=calibration,
+        threshold=thresholds[rules.policy],
+        alternatives=tuple(threshold for policy, threshold in thresholds.items() if policy != rules.policy),
         baseline=Profile({**baseline.select(FEATURE_NAMES).columns, **profile_table(scores, [SCORE_COLUMN]).columns}),
         provenance={
             "as_of": as_of.isoformat(),
             "data_version": data_version,
             "origin": origin,
             "seed": seed,
-            "params": dict(best.result.params),
-            "candidates": [
-                {
-                    "name": contender.result.name,
-                    "params": dict(contender.result.params),
-                    "trials": len(contender.result.trials),
-                    "cv_average_precision": contender.result.cv_average_precision,
-                    "train_average_precision": contender.result.train_average_precision,
-                    "validation_average_precision": contender.result.validation.average_precision.value,
-                    "validation_f1": contender.result.validation.f1.value,
-                }
-                for contender in contenders
-            ],
+            "legitimate_weight": development.legitimate_weight,
+            "known_points": known,
+            "baseline_average_precision": contest.baseline_average_precision,
+            "single_feature_average_precision": asdict(strongest_single_feature(development)),
+            "out_of_fold": judged.as_dict(),
+            "forward": ahead.as_dict() if ahead else None,
+            "candidates": _candidate_table(contest, train.row_count, development, train_average_precision),
             "rows": {
                 name: {"row_count": rows.row_count, "fraud_count": rows.fraud_count}
                 for name, rows in (("train", train), ("validation", validation))
             },
         },
     )
-    return TrainingResult(bundle, tuple(contender.result for contender in contenders))
+    return TrainingResult(bundle, contest.contenders, judged, ahead)
 
 
-def _contend(
-    candidate: Candidate,
-    train: LabelledRows,
-    validation: LabelledRows,
-    budget: SearchBudget,
+def _thresholds(probabilities: np.ndarray, rows: LabelledRows, rules: DecisionRules) -> dict[Policy, DecisionThreshold]:
+    weight = rows.row_count if rows.weights is None else float(rows.weights.sum())
+    # These rows are all but the test split of their days.
+    per_day = weight / len(np.unique(rows.days)) / (VALIDATION_END_PERCENT / 100)
+    terms = DecisionTerms(rules.min_precision, rules.review_cost, min(1.0, rules.reviews_per_day / per_day))
+    return {
+        policy: choose_threshold(
+            probabilities, rows.labels, rows.amounts, policy=policy, terms=terms, weights=rows.weights
+        )
+        for policy in POLICIES
+    }
+
+
+def _fit(winner: Contender, rows: LabelledRows) -> tuple[Estimator, float]:
+    """The winner fitted to all rows, and its average precision on these very rows, which trees bring to 1."""
+    everything = np.arange(rows.row_count)
+    members = [member.fit(rows, everything, REFIT_LEGITIMATE_LIMIT, threads=ALL_CORES) for member in winner.members]
+    estimator = members[0] if len(members) == 1 else EnsembleEstimator(members)
+    return estimator, average_precision(rows.labels, estimator.predict_probability(rows.features), rows.weights)
+
+
+def _forward(
+    winner: Contender,
+    rows: LabelledRows,
+    calibration: Calibration,
+    threshold: DecisionThreshold,
+    rules: DecisionRules,
     seed: int,
-    min_precision: float,
-    report: Callable[[str], None],
-) -> _Contender:
-    started = time.perf_counter()
-    found = search(
-        candidate,
-        train,
-        budget=budget,
+) -> Evaluation | None:
+    answered = forward(winner.members, rows)
+    if answered is None:
+        return None
+    positions, answers = answered
+    return evaluate(
+        calibration.apply(answers),
+        rows.labels[positions],
+        rows.amounts[positions],
+        threshold.value,
         seed=seed,
-        on_trial=lambda trial: report(
-            f"{candidate.name} trial {trial.number + 1}/{budget.trials}: average precision "
-            f"{trial.average_precision:.3f} ({trial.seconds:.1f} s)"
-        ),
-    )
-    positions, weights = subsample_legitimate(train.labels, REFIT_LEGITIMATE_LIMIT, np.random.default_rng(seed))
-    fitted = train if weights is None else train.take(positions)
-    estimator = candidate.fit(found.params, fitted.features, fitted.labels, seed, weights, threads=ALL_CORES)
-    train_average_precision = average_precision(fitted.labels, estimator.predict_probability(fitted.features), weights)
-    scores = estimator.predict_probability(validation.features)
-    calibration = fit_calibration(scores, validation.labels)
-    probabilities = calibration.apply(scores)
-    threshold = choose_threshold(probabilities, validation.labels, min_precision=min_precision)
-    evaluation = evaluate(probabilities, validation.labels, validation.amounts, threshold.value, seed=seed)
-    result = _result(found, evaluation, train_average_precision, time.perf_counter() - started)
-    report(
-        f"{candidate.name}: validation average precision {evaluation.average_precision.value:.3f}, "
-        f"F1 {evaluation.f1.value:.3f} ({result.seconds:.1f} s)"
-    )
-    return _Contender(candidate, estimator, calibration, threshold, probabilities, result)
-
-
-def _result(
-    found: SearchResult, evaluation: Evaluation, train_average_precision: float, seconds: float
-) -> CandidateResult:
-    return CandidateResult(
-        name=found.candidate,
-        params=found.params,
-        cv_average_precision=found.average_precision,
-        validation=evaluation,
-        train_average_precision=train_average_precision,
-        trials=found.trials,
-        seconds=seconds,
+        legitimate_weight=rows.legitimate_weight,
+        review_cost=rules.review_cost,
     )
 
 
-def _choose(contenders: Sequence[_Contender]) -> _Contender:
-    best = max(contender.result.validation.average_precision.value for contender in contenders)
-    tied = [
-        contender
-        for contender in contenders
-        if contender.result.validation.average_precision.value >= best - TIE_TOLERANCE
+def _candidate_table(
+    contest: Contest, train_row_count: int, development: LabelledRows, train_average_precision: float
+) -> list[dict[str, Any]]:
+    """One row per contender, None for what was not measured; the winner's says how it does on rows it has seen."""
+    is_validation = np.arange(development.row_count) >= train_row_count
+    weights = None if development.weights is None else development.weights[is_validation]
+
+    def on_validation(contender: Contender) -> float | None:
+        if not contender.is_finalist:
+            return None
+        return average_precision(development.labels[is_validation], contender.out_of_fold[is_validation], weights)
+
+    return [
+        {
+            "name": contender.name,
+            "params": dict(contender.search.params) if contender.search else {"members": len(contender.members)},
+            "trials": len(contender.search.trials) if contender.search else 0,
+            "cv_average_precision": contender.search.average_precision if contender.search else None,
+            "out_of_fold_average_precision": contender.average_precision if contender.is_finalist else None,
+            "validation_average_precision": on_validation(contender),
+            "train_average_precision": train_average_precision if contender is contest.winner else None,
+        }
+        for contender in contest.contenders
     ]
-    return min(tied, key=lambda contender: contender.candidate.simplicity)

@@ -6,33 +6,41 @@ Dividing the labelled transactions belongs to `splitting`, reading their feature
 from collections.abc import Mapping
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
 from fraud_platform.features.profile import Profile, merge_profiles
 from fraud_platform.ingestion.landing import origin_of_all
-from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN
+from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, V_COLUMNS
 from fraud_platform.storage import canonical_json, sha256
+from fraud_platform.training.dataset import feature_matrix
 from fraud_platform.training.splitting import labels_as_of
+from fraud_platform.training.twins import twin_groups
 
 
 def label_window(
     features_by_day: Mapping[date, pd.DataFrame], labels_by_day: Mapping[date, pd.DataFrame]
 ) -> pd.DataFrame:
-    """The window's transactions whose label had arrived: `transaction_id`, `day`, `event_time`, `Class` (int8).
+    """The window's transactions whose label had arrived: `transaction_id`, `day`, `event_time`, `Class` (int8), and
+    `twin_of`: the `transaction_id` of the earliest of its near-twins, its own where it has none.
 
     Args:
-        features_by_day: at least `transaction_id` and `event_time` of each day of the window, read one day at a time.
+        features_by_day: at least `transaction_id`, `event_time` and `V1`..`V28` of each day of the window, read one day
+            at a time.
         labels_by_day: labels by the day they arrived; a later day supersedes an earlier one.
     """
     known = labels_as_of(labels_by_day).set_index(ID_COLUMN)[LABEL_COLUMN]
-    parts = []
+    parts, components = [], [np.empty((0, len(V_COLUMNS)), np.float32)]
     for day in sorted(features_by_day):
-        table = features_by_day[day][[ID_COLUMN, "event_time"]]
+        table = features_by_day[day]
         positions = known.index.get_indexer(pd.Index(table[ID_COLUMN]))
-        labelled = table[positions >= 0].assign(day=pd.Timestamp(day))
-        parts.append(labelled.assign(**{LABEL_COLUMN: known.to_numpy()[positions[positions >= 0]]}))
+        is_labelled = positions >= 0
+        components.append(feature_matrix(table, V_COLUMNS)[is_labelled])
+        labelled = table.loc[is_labelled, [ID_COLUMN, "event_time"]].assign(day=pd.Timestamp(day))
+        parts.append(labelled.assign(**{LABEL_COLUMN: known.to_numpy()[positions[is_labelled]]}))
     columns = [ID_COLUMN, "day", "event_time", LABEL_COLUMN]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    window = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    return window.assign(twin_of=window[ID_COLUMN].to_numpy()[twin_groups(np.concatenate(components))])
 
 
 def window_data_version(footers: Mapping[date, Mapping[str, str]], splits: pd.DataFrame) -> str:

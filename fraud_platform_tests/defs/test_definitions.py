@@ -4,7 +4,9 @@ import dagster as dg
 import pytest
 
 from fraud_platform.definitions import defs
-from fraud_platform.defs.assets.training import model_release, splits, trained_model, validation_metrics
+from fraud_platform.defs.assets.release import model_release
+from fraud_platform.defs.assets.splits import splits
+from fraud_platform.defs.assets.training import trained_model, validation_metrics
 from fraud_platform.defs.daily_asset import ONE_RUN_PER_DAY, ONE_RUN_PER_RANGE
 from fraud_platform.defs.partitions import DAYS
 
@@ -16,8 +18,10 @@ ASSETS = {
     "confirmed_labels": {"raw_transactions"},
     "features": {"raw_transactions"},
     "daily_predictions": {"features"},
+    "review_queue": {"daily_predictions"},
     "drift_report": {"features", "daily_predictions"},
     "realised_performance": {"daily_predictions", "confirmed_labels"},
+    "shadow_report": {"daily_predictions", "confirmed_labels"},
     "splits": {"features", "confirmed_labels"},
     "trained_model": {"splits", "features"},
     "validation_metrics": {"trained_model", "splits", "features"},
@@ -28,8 +32,10 @@ DAILY = {
     "confirmed_labels",
     "features",
     "daily_predictions",
+    "review_queue",
     "drift_report",
     "realised_performance",
+    "shadow_report",
 }
 RETRAINING = {"splits", "trained_model", "validation_metrics", "model_release"}
 
@@ -38,9 +44,11 @@ CHECKS = {
     "raw_transactions:schema": True,
     "raw_transactions:quarantine_share": True,
     "confirmed_labels:schema": True,
+    "confirmed_labels:labels_stand": False,
     "features:schema": True,
     "splits:schema": True,
     "daily_predictions:schema": True,
+    "review_queue:schema": True,
     "validation_metrics:acceptance_gates": False,
     "drift_report:drift_limits": False,
 }
@@ -68,15 +76,26 @@ def test_these_are_the_checks_and_which_of_them_block():
 
 def test_these_are_the_jobs_clocks_and_sensors():
     repository = defs.get_repository_def()
-    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {"daily", "retraining"}
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "daily",
+        "retraining",
+        "promote_model",
+        "retention",
+        "roll_back_model",
+        "settle_shadow",
+    }
     assert {schedule.name: schedule.job_name for schedule in repository.schedule_defs} == {
         "daily_schedule": "daily",
         "monthly_retraining_schedule": "retraining",
+        "retention_schedule": "retention",
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "landing_sensor",
+        "late_labels_sensor",
         "retrain_on_drift_sensor",
         "retrain_on_performance_sensor",
+        "shadow_sensor",
+        "rollback_sensor",
         "run_failure_sensor",
     }
     # Nobody has to know of a sensor to be served by it.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import dagster as dg
+import pandas as pd
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
@@ -114,6 +115,16 @@ def test_the_first_model_makes_ingested_days_wait_for_their_scores(home):
     assert tick(home, "landing_sensor", cursor)[0] == []
 
 
+def test_a_model_approved_without_dagster_makes_days_wait_for_their_scores(copied_home):
+    day = day_number(1)
+    ingest(copied_home, day)
+    materialise(copied_home.instance, "model_release", day, action="approval")
+    # The copied home's registry has a champion, of which this history knows nothing.
+    requests, _, _ = tick(copied_home, "landing_sensor")
+    assert (requests[0].partition_key, requests[0].tags["fraud/cause"]) == (day.isoformat(), "ingested, but not scored")
+    assert selected(requests[0]) == []
+
+
 def test_new_labels_leave_the_decisions_alone(home):
     home.put(ONE, "a.csv", "x")
     ingest(home, ONE)
@@ -123,6 +134,26 @@ def test_new_labels_leave_the_decisions_alone(home):
     home.put(ONE, "labels.csv", "x", kind="labels")
     ((request,), _, _) = tick(home, "landing_sensor", cursor)
     assert (request.tags["fraud/cause"], selected(request)) == ("new labels", list(LABELLED))
+
+
+def test_labels_without_a_transaction_are_looked_at_again_when_transactions_land(home):
+    for day in (ONE, TWO):
+        home.put(day, "a.csv", "x")
+        ingest(home, day)
+    home.put(TWO, "labels.csv", "x", kind="labels")
+    table = pd.DataFrame({"transaction_id": ["a"]})
+    home.store.write_table("raw_transactions", TWO, table)
+    landed = home.landing.fingerprint(TWO, "labels")
+    waiting = {"landing_fingerprint": landed, "labels_without_transaction": 1, "days_searched": 1}
+    materialise(home.instance, "confirmed_labels", TWO, **waiting)
+    requests, _, cursor = tick(home, "landing_sensor")
+    assert requests == []
+    home.store.write_table("raw_transactions", ONE, table)
+    ((request,), _, _) = tick(home, "landing_sensor", cursor)
+    assert (request.partition_key, selected(request)) == (TWO.isoformat(), ["confirmed_labels"])
+    assert request.tags["fraud/cause"] == "transactions landed after their labels"
+    materialise(home.instance, "confirmed_labels", TWO, **{**waiting, "days_searched": 2})
+    assert tick(home, "landing_sensor", cursor)[0] == []
 
 
 def test_a_failed_day_is_asked_for_again_but_not_for_ever(home):

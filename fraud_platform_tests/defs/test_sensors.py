@@ -142,7 +142,7 @@ def test_a_model_of_the_same_days_is_not_made_twice_whoever_asked(home):
 # -- performance ----------------------------------------------------------------------------------------------------
 
 
-def perform(home: PlatformHome, first: int, last: int, *, hits: int, errors: int) -> None:
+def perform(home: PlatformHome, first: int, last: int, *, hits: int, errors: int, is_mature: bool = True) -> None:
     for number in range(first, last + 1):
         materialise(
             home.instance,
@@ -152,11 +152,12 @@ def perform(home: PlatformHome, first: int, last: int, *, hits: int, errors: int
             false_positives=errors,
             false_negatives=0,
             labelled_share=1.0,
+            is_mature=is_mature,
         )
 
 
 def test_without_performance_nothing_is_asked_for(home):
-    assert tick(home, "retrain_on_performance_sensor")[:2] == ([], "no realised performance yet")
+    assert tick(home, "retrain_on_performance_sensor")[:2] == ([], "no realised performance on mature labels yet")
 
 
 # F1 = 2 TP / (2 TP + FP): 5 and 5 give .667, 5 and 3 give .769.
@@ -190,6 +191,14 @@ def test_days_without_labels_say_nothing(home):
     perform(home, 1, 14, hits=5, errors=5)
     materialise(home.instance, "realised_performance", day_number(15), status="not applicable")
     assert len(tick(home, "retrain_on_performance_sensor")[0]) == 1
+
+
+def test_the_two_weeks_end_where_labels_are_mature(home):
+    # Labels take ten days here: the last ten days have some labels already, all of them alerts that were right.
+    perform(home, 1, 14, hits=5, errors=5)
+    perform(home, 15, 24, hits=5, errors=0, is_mature=False)
+    ((request,), _, _) = tick(home, "retrain_on_performance_sensor")
+    assert f"0.667 in the week to {day_number(14)}" in request.tags["fraud/cause"]
 
 
 def test_an_answered_shortfall_is_not_asked_for_again(home):

@@ -18,7 +18,7 @@ def candidate(*, seed: int = 0, threshold: float = 0.5, rounds: int = 40, **prov
         "cv_average_precision": 0.8,
         "train_average_precision": 0.9,
         "validation_average_precision": 0.85,
-        "validation_f1": 0.8,
+        "out_of_fold_average_precision": 0.84,
         "params": {"max_depth": 4, "learning_rate": 0.2},
     }
     document = {"as_of": "2026-03-08", "origin": "replayed", "candidates": [row], "seed": 42, **provenance}
@@ -32,4 +32,4 @@ def judging_rows(count: int = 1_500, seed: int = 9) -> LabelledRows:
     labels = (matrix[:, 0] + matrix[:, 1] * matrix[:, 2] + generator.normal(size=count) > 2.5).astype(np.int8)
     ids = np.array([f"t{number}" for number in range(count)], dtype=object)
     days = np.full(count, np.datetime64("2026-03-08"))
-    return LabelledRows(matrix, labels, np.abs(matrix[:, 28]).astype(np.float64), ids, days)
+    return LabelledRows(matrix, labels, np.abs(matrix[:, 28]).astype(np.float64), ids, days, np.arange(count))

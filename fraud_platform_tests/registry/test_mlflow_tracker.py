@@ -27,14 +27,16 @@ FACTS = TrainingFacts(
 
 def candidate(name: str, average_precision: float) -> Any:
     trials = tuple(SimpleNamespace(number=n, average_precision=0.5 + n / 10) for n in range(3))
+    params = {f"parameter_{number}": number for number in range(120)}
+    found = SimpleNamespace(params=params, average_precision=average_precision, trials=trials)
+    return SimpleNamespace(name=name, search=found, members=(), average_precision=average_precision, seconds=1.5)
+
+
+def training(*contenders: Any) -> Any:
+    threshold = SimpleNamespace(policy="max_f1", value=0.4, expected={"precision": 0.9})
+    bundle = SimpleNamespace(algorithm="xgboost", digest="sha256:def", threshold=threshold, alternatives=())
     return SimpleNamespace(
-        name=name,
-        params={f"parameter_{number}": number for number in range(120)},
-        cv_average_precision=average_precision,
-        validation=evaluation(average_precision=average_precision),
-        train_average_precision=0.9,
-        trials=trials,
-        seconds=1.5,
+        bundle=bundle, contenders=contenders, out_of_fold=evaluation(average_precision=0.8), forward=None
     )
 
 
@@ -63,18 +65,14 @@ def children(tracking_url: str, run_id: str) -> list[Any]:
 def test_a_training_leaves_the_winner_the_facts_and_a_child_run_per_candidate(
     tracker: MlflowTracker, tracking_url: str, run_id: str
 ) -> None:
-    result: Any = SimpleNamespace(
-        bundle=SimpleNamespace(algorithm="xgboost", digest="sha256:def"),
-        candidates=(candidate("lightgbm", 0.7), candidate("xgboost", 0.8)),
-    )
-    tracker.log_training(result, FACTS)
+    tracker.log_training(training(candidate("lightgbm", 0.7), candidate("xgboost", 0.8)), FACTS)
     with MlflowConnection(tracking_url).reach("look") as client:
         run = client.get_run(run_id)
     assert run.data.params["algorithm"] == "xgboost"
     assert len(run.data.params) == 121
-    assert run.data.metrics["validation_average_precision"] == 0.8
-    assert run.data.metrics["validation_average_precision_low"] == pytest.approx(0.75)
-    assert run.data.metrics["train_average_precision"] == 0.9
+    assert run.data.metrics["out_of_fold_average_precision"] == 0.8
+    assert run.data.metrics["out_of_fold_average_precision_low"] == pytest.approx(0.75)
+    assert (run.data.metrics["max_f1_threshold"], run.data.metrics["max_f1_precision"]) == (0.4, 0.9)
     expected = {"bundle_sha256": "sha256:def", "git_commit": "0" * 40, "uv_lock_sha256": "unknown", "seed": "42"}
     expected |= {"data_version": "sha256:abc", "python_version": "3.11.7", "training_duration_seconds": "12.3"}
     assert expected.items() <= run.data.tags.items()
@@ -90,12 +88,10 @@ def test_a_training_leaves_the_winner_the_facts_and_a_child_run_per_candidate(
 def test_no_child_run_stays_open_when_a_candidate_cannot_be_written(
     tracker: MlflowTracker, tracking_url: str, run_id: str
 ) -> None:
-    broken: Any = SimpleNamespace(
-        bundle=SimpleNamespace(algorithm="xgboost", digest="sha256:def"),
-        candidates=(SimpleNamespace(**{**vars(candidate("xgboost", 0.8)), "params": {"no such name?!": 1}}),),
-    )
+    broken = candidate("xgboost", 0.8)
+    broken.search.params = {"no such name?!": 1}
     with pytest.raises(RegistryError, match="cannot log parameters"):
-        tracker.log_training(broken, FACTS)
+        tracker.log_training(training(broken), FACTS)
     assert [child.info.status for child in children(tracking_url, run_id)] == ["FAILED"]
 
 
@@ -127,8 +123,8 @@ def test_every_figure_of_an_evaluation_becomes_a_metric() -> None:
     assert metrics["test_true_positives"] == 30
     assert metrics["test_threshold"] == 0.42
     assert metrics["test_fraud_count"] == 40
-    # Seven intervals of three figures each, four counts of the confusion, six plain figures.
-    assert len(metrics) == 7 * 3 + 4 + 6
+    # Eleven intervals of three figures each, four counts of the confusion, nine plain figures.
+    assert len(metrics) == 11 * 3 + 4 + 9
 
 
 def test_an_experiment_is_prepared_once(tracking_url: str) -> None:

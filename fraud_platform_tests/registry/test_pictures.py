@@ -1,4 +1,4 @@
-"""The four pictures of a validation: there, readable, and marked when the data are made up."""
+"""The pictures of a validation: there, readable, and marked when the data are made up."""
 
 import io
 
@@ -20,8 +20,8 @@ def drawn():
     return validation_pictures(bundle, rows, validation, seed=3)
 
 
-def test_four_pictures_are_drawn(drawn):
-    assert sorted(drawn) == ["confusion_matrix", "precision_recall", "roc", "shap_top_10"]
+def test_every_picture_is_drawn(drawn):
+    assert sorted(drawn) == ["confusion_matrix", "precision_recall", "reliability", "roc", "shap_top_10"]
     for png in drawn.values():
         picture = image.imread(io.BytesIO(png), format="png")
         # Neither empty nor of one colour.
@@ -32,11 +32,11 @@ def test_four_pictures_are_drawn(drawn):
 @pytest.mark.parametrize(("origin", "note"), [("simulated", "simulated data"), ("replayed", ""), ("landed", "")])
 def test_simulated_data_is_named_on_each(monkeypatch, origin, note):
     notes = []
-    for name in ("plot_precision_recall", "plot_roc", "plot_confusion_matrix", "plot_contributions"):
-        monkeypatch.setattr(pictures, name, lambda *figures, note, **options: notes.append(note) or b"")
+    for name in ("precision_recall", "roc", "reliability", "confusion_matrix", "contributions"):
+        monkeypatch.setattr(pictures, f"plot_{name}", lambda *figures, note, **options: notes.append(note) or b"")
     bundle, rows = candidate(rounds=2, origin=origin), judging_rows()
     validation_pictures(bundle, rows, validate(bundle, rows, gates=AcceptanceGates(), champion=None, seed=3), seed=3)
-    assert notes == [note] * 4
+    assert notes == [note] * 5
 
 
 def test_every_fraud_and_a_sample_of_the_rest_are_explained(monkeypatch):

@@ -223,3 +223,15 @@ def test_two_registries_on_one_database_agree(tracking_url: str) -> None:
     promoted = promote(writer, register(writer, "first"), 1)
     assert reader.find("champion") == promoted
     assert reader.read_bytes("champion") == b"first"
+
+
+def test_notes_about_versions_are_kept_beside_what_the_registry_knows(registry: RecordRegistry) -> None:
+    first, second = register(registry, "first"), register(registry, "second")
+    assert registry.annotations("audit_head") == {}
+    registry.annotate(first, "audit_head", "1:abc")
+    registry.annotate(second.version, "audit_head", "2:def")
+    registry.annotate(first, "audit_head", "3:123")
+    # A note named like a tag of the registry's own changes nothing it decides by.
+    registry.annotate(first, "stage", "Production")
+    assert registry.annotations("audit_head") == {"1": "3:123", "2": "2:def"}
+    assert registry.versions() == [first, second]

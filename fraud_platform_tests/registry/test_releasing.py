@@ -6,12 +6,17 @@ from datetime import timedelta
 import pytest
 
 from fraud_platform.errors import ModelError
+from fraud_platform.registry.champion import challenger_for_day
 from fraud_platform.registry.memory_registry import MemoryRegistry
+from fraud_platform.registry.policy import ReleasePolicy
+from fraud_platform.registry.promotion import promote_version
 from fraud_platform.registry.release import AcceptanceGates
 from fraud_platform.registry.releasing import release_candidate
+from fraud_platform.registry.shadow import begin_shadow, challenger_of_day, end_shadow
 from fraud_platform.registry.validation import validate, validation_document
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
-from fraud_platform_tests.registry.registration import NOON, champions, march
+from fraud_platform_tests.registry.registration import NOON, champions, march, register
+from fraud_platform_tests.registry.test_promotion import does_not_load, well
 
 PASSING = AcceptanceGates(min_f1=0.1, min_precision=0.1, min_recall=0.1, min_average_precision=0.1)
 FAILING = replace(PASSING, min_f1=0.99)
@@ -36,6 +41,7 @@ def release(registry, bundle, *, gates=PASSING, day=8, champion=None, **changes)
         "min_f1_improvement": 0.02,
         "decided_at": NOON,
         "run_id": None,
+        "test": well,
         **changes,
     }
     return release_candidate(registry, bundle, validation_document(validation, bundle, readings=[]), **facts)
@@ -133,3 +139,90 @@ def test_what_is_written_down_names_the_model_the_cause_and_the_figures(registry
     assert released.version.run_id == "run 7"
     assert "# fraud_detector" in released.model_card
     assert "average precision" in released.model_card
+
+
+def test_a_bundle_that_does_not_score_in_a_fresh_process_is_not_released(registry, bundle):
+    with pytest.raises(ModelError, match="does not load and score"):
+        release(registry, bundle, test=does_not_load)
+    assert champions(registry, 9) == [None]
+
+
+# -- a shadow or an approval first ------------------------------------------------------------------------------------
+
+SHADOWED = ReleasePolicy(shadow_days=7)
+
+
+def rival_of(first, registry, bundle, **changes):
+    """A rival that drift lets take over, released an hour later."""
+    given = {
+        "champion": (first.version, bundle),
+        "trigger": "drift",
+        "decided_at": NOON + timedelta(hours=1),
+        **changes,
+    }
+    return release(registry, candidate(note="the same trees, other provenance"), **given)
+
+
+def test_the_very_first_model_needs_no_shadow(registry, bundle):
+    assert release(registry, bundle, policy=SHADOWED).action == "released"
+    assert champions(registry, 9) == ["1"]
+
+
+def test_a_model_that_earned_its_release_stands_in_shadow_first(registry, bundle):
+    first = release(registry, bundle, day=7)
+    shadowed = rival_of(first, registry, bundle, policy=SHADOWED)
+    assert (shadowed.action, shadowed.champion) == ("shadow", "1.0.0")
+    assert shadowed.decision.action == "released"
+    assert champions(registry, 9) == ["1"]
+    version = registry.find("challenger")
+    # It is not compared on the day it has learned from.
+    assert (version.version, version.stage, version.shadow_from) == ("2", "Staging", march(9))
+    assert [challenger_of_day(registry, march(day)) for day in (7, 8)] == [None, None]
+    assert challenger_of_day(registry, march(9)) == version
+    document = shadowed.as_dict()
+    assert (document["action"], document["policy"]["shadow_days"]) == ("shadow", 7)
+    again = rival_of(first, registry, bundle, policy=SHADOWED)
+    assert (again.action, registry.find("challenger").shadow_from) == ("shadow", march(9))
+
+
+def test_what_a_shadow_came_to_is_not_changed_by_a_later_look(registry, bundle):
+    first = release(registry, bundle, day=7)
+    rival_of(first, registry, bundle, policy=SHADOWED)
+    end_shadow(registry, registry.find("2"), last_day=march(15))
+    registry.mark_rejected("2", "too many alerts")
+    again = rival_of(first, registry, bundle, policy=SHADOWED)
+    assert (again.action, again.reason) == ("rejected", "in shadow before, as version 2")
+    # The days it scored in shadow are history.
+    assert [challenger_of_day(registry, march(day)) is not None for day in (8, 9, 15, 16)] == [False, True, True, False]
+
+
+def test_where_approval_is_required_even_the_first_model_waits_for_a_person(registry, bundle):
+    waiting = release(registry, bundle, policy=ReleasePolicy(require_approval=True))
+    assert (waiting.action, waiting.champion) == ("approval", None)
+    assert champions(registry, 9) == [None]
+    approved = {"reason": "looked at it", "changed_at": NOON, "is_approval_required": True, "test": well}
+    promote_version(registry, "challenger", day=march(12), approved_by="Ada", **approved)
+    assert champions(registry, 11, 12) == [None, "1"]
+    version = registry.find("champion")
+    assert (version.approved_by, version.shadow_until) == ("Ada", march(11))
+
+
+def test_a_new_challenger_ends_the_shadow_of_the_one_before(registry, bundle):
+    first = release(registry, bundle, day=7)
+    rival_of(first, registry, bundle, policy=SHADOWED)
+    third = registry.find(register(registry, "third", as_of=march(10)).version)
+    begin_shadow(registry, third, first_day=march(11), reason="a better one")
+    assert registry.find("challenger").version == "3"
+    second = registry.find("2")
+    assert (second.shadow_until, second.rejection) == (march(10), "superseded in shadow by version 3")
+    assert [challenger_of_day(registry, march(day)).version for day in (9, 10, 11)] == ["2", "2", "3"]
+
+
+def test_a_challenger_that_cannot_score_keeps_nobody_from_deciding(registry):
+    begin_shadow(registry, register(registry, "no bundle"), first_day=march(2), reason="by mistake")
+    found = challenger_for_day(registry, march(2))
+    assert found.challenger is None
+    assert "challenger_problem" in found.as_metadata()
+    begin_shadow(registry, register(registry, "old", feature_schema_version=0), first_day=march(3), reason="by mistake")
+    assert "version 2 reads features of schema 0" in challenger_for_day(registry, march(3)).problem
+    assert challenger_for_day(registry, march(1)).as_metadata() == {}

@@ -10,8 +10,15 @@ from sklearn import metrics as sklearn_metrics
 
 from fraud_platform.registry.memory_registry import MemoryRegistry
 from fraud_platform.registry.release import AcceptanceGates
-from fraud_platform.registry.validation import TestReading, selected_candidate, validate, validation_document
+from fraud_platform.registry.validation import (
+    TestReading,
+    selected_candidate,
+    training_figures,
+    validate,
+    validation_document,
+)
 from fraud_platform.storage import canonical_json
+from fraud_platform.training.evaluation import Interval
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
 from fraud_platform_tests.registry.registration import march, register
 
@@ -44,7 +51,7 @@ def test_the_figures_are_those_of_scikit_learn(bundle, validated):
 
 def test_a_candidate_that_passes_every_gate_is_accepted(validated):
     assert validated.is_accepted
-    assert validated.sentence == "all 5 acceptance gates passed"
+    assert validated.sentence == "all 7 acceptance gates passed"
     assert validated.comparison is None
 
 
@@ -57,6 +64,35 @@ def test_every_failed_gate_is_in_the_sentence(bundle):
     assert f1.endswith("at least 0.990 is required")
     # The chosen family's own figures: .90 on train, .85 on validation.
     assert gap == "average precision falls by 0.050 from train to validation, at most 0.010 is allowed"
+
+
+def test_gates_on_what_training_found_out_are_read_from_the_provenance():
+    found = {"feature": "V1", "value": 0.95}
+    bundle = candidate(baseline_average_precision=0.81, single_feature_average_precision=found)
+    validation = validate(bundle, judging_rows(), gates=LOW, champion=None, seed=3)
+    baseline, plausible = validation.gates[-2:]
+    # The chosen family's own figure: .80 in cross-validation.
+    assert (baseline.name, baseline.value, baseline.limit, baseline.is_passed) == ("beats_baseline", 0.8, 0.81, False)
+    assert (plausible.name, plausible.value, plausible.is_passed) == ("plausible", 0.95, False)
+
+
+def test_a_logistic_regression_does_not_have_to_be_above_itself():
+    bundle = replace(candidate(rounds=2, baseline_average_precision=0.8), algorithm="logistic_regression")
+    (row,) = bundle.provenance["candidates"]
+    row["name"] = "logistic_regression"
+    assert training_figures(bundle).baseline_average_precision is None
+
+
+def test_figures_are_at_the_prevalence_of_the_transactions_the_rows_stand_for(bundle, validated):
+    weighted = validate(bundle, judging_rows(), gates=LOW, champion=None, seed=3, legitimate_weight=10, review_cost=7)
+    rows = judging_rows()
+    frauds, legitimate = rows.fraud_count, rows.row_count - rows.fraud_count
+    assert weighted.evaluation.fraud_rate == pytest.approx(frauds / (frauds + 10 * legitimate))
+    assert weighted.evaluation.precision.value < validated.evaluation.precision.value
+    assert weighted.evaluation.recall == validated.evaluation.recall
+    assert weighted.evaluation.review_cost == 7
+    for few, many in zip(weighted.slices, validated.slices, strict=True):
+        assert not few.precision.value > many.precision.value
 
 
 def test_the_champion_is_measured_on_the_same_rows_at_its_own_threshold(bundle):
@@ -74,10 +110,8 @@ def test_the_champion_is_measured_on_the_same_rows_at_its_own_threshold(bundle):
 
 def test_a_model_beside_itself_differs_by_nothing(bundle):
     version = register(MemoryRegistry(), "champion")
-    difference = validate(
-        bundle, judging_rows(), gates=LOW, champion=(version, bundle), seed=3
-    ).comparison.average_precision_difference
-    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
+    comparison = validate(bundle, judging_rows(), gates=LOW, champion=(version, bundle), seed=3).comparison
+    assert comparison.average_precision_difference == comparison.f1_difference == Interval(0, 0, 0)
 
 
 def test_the_row_of_the_family_that_became_the_model_is_selected(bundle):
@@ -102,5 +136,8 @@ def test_the_document_keeps_every_reading_and_is_json(bundle, validated):
         "recall",
         "average_precision",
         "train_validation_gap",
+        "calibration",
+        "slices",
     ]
+    assert [each["name"] for each in document["slices"]][:2] == ["amount 0 to 10", "amount 10 to 50"]
     assert (document["as_of"], document["origin"], document["algorithm"]) == ("2026-03-08", "replayed", "xgboost")

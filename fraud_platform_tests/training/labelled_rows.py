@@ -15,9 +15,8 @@ def make_rows(count: int = 1500, fraud_count: int = 60, seed: int = 0) -> Labell
     features = generator.normal(size=(count, len(FEATURE_NAMES))).astype(np.float32)
     features[:, :3] += 2.0 * labels[:, None]
     ids = np.array([f"t{number:06d}" for number in range(count)], dtype=object)
-    return LabelledRows(
-        features, labels, np.abs(features[:, 28]) * 100.0, ids, np.full(count, np.datetime64("2026-01-01"))
-    )
+    days = np.full(count, np.datetime64("2026-01-01"))
+    return LabelledRows(features, labels, np.abs(features[:, 28]) * 100.0, ids, days, np.arange(count) + 10_000 * seed)
 
 
 def make_baseline(rows: LabelledRows) -> Profile:

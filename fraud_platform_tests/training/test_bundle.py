@@ -17,6 +17,7 @@ from fraud_platform.training.archive import read_sealed_archive, write_archive
 from fraud_platform.training.bundle import SCORE_COLUMN, ModelBundle
 from fraud_platform.training.calibration import Calibration
 from fraud_platform.training.candidates import CANDIDATES
+from fraud_platform.training.fitting import FitRows
 from fraud_platform.training.thresholds import DecisionThreshold
 from fraud_platform_tests.training.labelled_rows import make_baseline, make_rows
 
@@ -26,7 +27,7 @@ SMALL = {"n_estimators": 5}
 def make_bundle(algorithm: str = "xgboost") -> ModelBundle:
     rows = make_rows(400, 40)
     candidate = CANDIDATES[algorithm]
-    estimator = candidate.fit({**candidate.starting_point, **SMALL}, rows.features, rows.labels, 1)
+    estimator = candidate.fit({**candidate.starting_point, **SMALL}, FitRows(rows.features, rows.labels), seed=1)
     scores = pd.DataFrame({SCORE_COLUMN: estimator.predict_probability(rows.features)})
     return ModelBundle(
         algorithm=algorithm,
@@ -37,6 +38,7 @@ def make_bundle(algorithm: str = "xgboost") -> ModelBundle:
         threshold=DecisionThreshold(0.4, "max_f1", {"precision": 0.9}),
         baseline=Profile({**make_baseline(rows).columns, **profile_table(scores, [SCORE_COLUMN]).columns}),
         provenance={"as_of": "2026-01-31", "seed": 1},
+        alternatives=(DecisionThreshold(0.2, "review_capacity", {"recall": 0.8}),),
     )
 
 

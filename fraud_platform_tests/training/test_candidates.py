@@ -8,7 +8,7 @@ from fraud_platform.errors import DataError
 from fraud_platform.metrics import average_precision
 from fraud_platform.settings import CANDIDATES as CANDIDATE_NAMES
 from fraud_platform.training.candidates import CANDIDATES, select_candidates
-from fraud_platform.training.fitting import fraud_weight
+from fraud_platform.training.fitting import FitRows
 from fraud_platform.training.sampling import subsample_legitimate
 from fraud_platform_tests.training.labelled_rows import make_rows
 
@@ -42,7 +42,8 @@ def test_a_fraud_counts_as_the_ratio_of_classes_to_the_exponent(
 ) -> None:
     labels = np.repeat([1, 0], [492, 284_315])
     scale = None if weights is None else np.where(labels == 1, 1.0, weights)
-    assert fraud_weight(labels, scale, exponent) == pytest.approx(expected)
+    rows = FitRows(np.empty((len(labels), 0), np.float32), labels, scale)
+    assert rows.fraud_weight(exponent) == pytest.approx(expected)
 
 
 def test_exponent_one_is_scikit_learns_balanced() -> None:
@@ -50,7 +51,8 @@ def test_exponent_one_is_scikit_learns_balanced() -> None:
 
     labels = np.repeat([1, 0], [30, 970])
     legitimate, fraud = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels)
-    assert fraud_weight(labels, None, 1.0) == pytest.approx(fraud / legitimate)
+    rows = FitRows(np.empty((len(labels), 0), np.float32), labels)
+    assert rows.fraud_weight(1.0) == pytest.approx(fraud / legitimate)
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES.values(), ids=lambda candidate: candidate.name)
@@ -62,13 +64,28 @@ def test_the_search_begins_with_the_blueprints_weighting_and_then_without(candid
         assert dict(candidate.suggest(optuna.trial.FixedTrial(dict(point)))) == dict(point)
 
 
+@pytest.mark.parametrize(
+    ("name", "grid"),
+    [
+        ("xgboost", {"learning_rate": [0.01, 0.1], "max_depth": [3, 7, 10]}),
+        ("lightgbm", {"num_leaves": [31, 63, 127], "learning_rate": [0.01, 0.05, 0.1]}),
+    ],
+)
+def test_the_blueprints_grids_lie_inside_the_search_space(name: str, grid: dict[str, list[float]]) -> None:
+    candidate = CANDIDATES[name]
+    for parameter, values in grid.items():
+        for value in values:
+            point = {**candidate.starting_point, parameter: value}
+            assert candidate.suggest(optuna.trial.FixedTrial(point))[parameter] == value
+
+
 @pytest.mark.parametrize("candidate", CANDIDATES.values(), ids=lambda candidate: candidate.name)
 def test_every_suggestion_can_be_fitted_and_ranks_frauds_high(candidate) -> None:
     rows, others = make_rows(800, 60), make_rows(800, 60, seed=1)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(3):
         params = {**candidate.suggest(study.ask()), **FEW_TREES}
-        estimator = candidate.fit(params, rows.features, rows.labels, 1)
+        estimator = candidate.fit(params, FitRows(rows.features, rows.labels), seed=1)
         assert estimator.algorithm == candidate.name
         # 60 of 800 are frauds: chance would give .075.
         assert average_precision(others.labels, estimator.predict_probability(others.features)) > 0.5
@@ -78,8 +95,8 @@ def test_every_suggestion_can_be_fitted_and_ranks_frauds_high(candidate) -> None
 def test_one_seed_gives_one_model_whatever_the_threads(candidate) -> None:
     rows = make_rows(800, 60)
     params = {**candidate.starting_point, **FEW_TREES}
-    weights = np.where(rows.labels == 1, 1.0, 3.0)
-    one, two = (candidate.fit(params, rows.features, rows.labels, 1, weights, threads=n).to_files() for n in (1, 2))
+    fitted = FitRows(rows.features, rows.labels, np.where(rows.labels == 1, 1.0, 3.0))
+    one, two = (candidate.fit(params, fitted, seed=1, threads=n).to_files() for n in (1, 2))
     assert one == two
 
 
@@ -97,3 +114,18 @@ def test_few_rows_are_all_kept_without_weights() -> None:
     positions, weights = subsample_legitimate(make_rows(100, 10).labels, 90, np.random.default_rng(1))
     assert list(positions) == list(range(100))
     assert weights is None
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+def test_boosting_stops_where_the_watched_rows_no_longer_gain(name: str) -> None:
+    rows, watched = make_rows(800, 60), make_rows(800, 60, seed=1)
+    fit = CANDIDATES[name].fit
+    params = {**CANDIDATES[name].starting_point, "n_estimators": 300}
+    whole = fit(params, FitRows(rows.features, rows.labels), seed=1)
+    stopped = fit(params, FitRows(rows.features, rows.labels), seed=1, watch=FitRows(watched.features, watched.labels))
+    assert whole.round_count == 300
+    assert 1 <= stopped.round_count < 300
+    again = fit({**params, "n_estimators": stopped.round_count}, FitRows(rows.features, rows.labels), seed=1)
+    np.testing.assert_array_equal(
+        again.predict_probability(watched.features), stopped.predict_probability(watched.features)
+    )

@@ -27,6 +27,7 @@ SPLITS = pd.DataFrame(
         "day": pd.to_datetime([TUESDAY, TUESDAY, MONDAY, MONDAY, MONDAY]),
         "Class": np.array([1, 0, 1, 0, 0], np.int8),
         "split": ["train", "train", "train", "train", "test"],
+        "twin_group": [1, 2, 3, 4, 5],
     }
 )
 
@@ -72,3 +73,12 @@ def test_an_empty_split_is_refused() -> None:
 def test_a_missing_feature_column_is_named() -> None:
     with pytest.raises(DataError, match="lacks V2, V3"):
         feature_matrix(FEATURES[MONDAY].drop(columns=["V2", "V3"]))
+
+
+def test_a_stated_fraud_rate_weights_legitimate_rows_by_the_classes_of_all_splits() -> None:
+    rows = assemble(FEATURES, SPLITS, "train", production_fraud_rate=0.1)
+    # Two frauds and three legitimate rows in all: 2 / (2 + 3 w) = 0.1.
+    assert rows.legitimate_weight == pytest.approx(6.0)
+    assert rows.weights is not None
+    assert list(rows.weights) == pytest.approx([6.0, 1.0, 1.0, 6.0])
+    assert assemble(FEATURES, SPLITS, "train").weights is None

@@ -13,10 +13,10 @@ from fraud_platform.training.estimators import (
     Estimator,
     LightGBMEstimator,
     LogisticRegressionEstimator,
-    RandomForestEstimator,
     XGBoostEstimator,
-    load_estimator,
 )
+from fraud_platform.training.forest import RandomForestEstimator
+from fraud_platform.training.model_files import load_estimator
 from fraud_platform.training.scikit_files import dump_estimator
 from fraud_platform.training.scikit_files import load_estimator as load_scikit_estimator
 

@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fraud_platform.training.evaluation import evaluate
+from fraud_platform.training.drawing import DOTS_PER_INCH, HEIGHT_INCHES, WIDTH_INCHES
+from fraud_platform.training.evaluation import Evaluation, evaluate
 from fraud_platform.training.plots import (
-    DOTS_PER_INCH,
-    HEIGHT_INCHES,
-    WIDTH_INCHES,
     plot_confusion_matrix,
     plot_contributions,
     plot_precision_recall,
+    plot_reliability,
     plot_roc,
 )
 
@@ -26,8 +25,8 @@ CONTRIBUTIONS, FEATURES = GENERATOR.normal(size=(2, 500, 32))
 NAMES = tuple(f"V{number}" for number in range(1, 33))
 
 
-def evaluation(scores=SCORES, threshold=0.4):
-    return evaluate(scores, LABELS, np.ones(LABELS.size), threshold, seed=0, bootstrap_samples=20)
+def evaluation(scores=SCORES, threshold=0.4, **weight):
+    return evaluate(scores, LABELS, np.ones(LABELS.size), threshold, seed=0, bootstrap_samples=20, **weight)
 
 
 def size_of(png: bytes) -> tuple[int, int]:
@@ -40,6 +39,7 @@ PLOTS = {
     "precision_recall": lambda: plot_precision_recall(SCORES, LABELS, evaluation()),
     "roc": lambda: plot_roc(SCORES, LABELS, evaluation(), note="simulated data"),
     "confusion_matrix": lambda: plot_confusion_matrix(evaluation()),
+    "reliability": lambda: plot_reliability(SCORES, LABELS, evaluation()),
     "contributions": lambda: plot_contributions(CONTRIBUTIONS, FEATURES, NAMES),
     # A threshold nobody reaches: no precision, an empty column of decisions.
     "precision_recall_without_alerts": lambda: plot_precision_recall(SCORES, LABELS, evaluation(threshold=1.0)),
@@ -49,6 +49,9 @@ PLOTS = {
     "roc_of_a_constant": lambda: plot_roc(np.full(500, 0.5), LABELS, evaluation(np.full(500, 0.5))),
     # A model that knows all: the operating point lies in the corner.
     "precision_recall_of_an_oracle": lambda: plot_precision_recall(LABELS, LABELS, evaluation(LABELS.astype(float))),
+    # All transactions in one bin, and not the lowest.
+    "reliability_of_a_constant": lambda: plot_reliability(np.full(500, 0.5), LABELS, evaluation(np.full(500, 0.5))),
+    "reliability_of_an_oracle": lambda: plot_reliability(LABELS, LABELS, evaluation(LABELS.astype(float))),
     # Nothing to explain with: no bar has a length.
     "contributions_of_nothing": lambda: plot_contributions(np.zeros((3, 2)), np.ones((3, 2)), ("V1", "V2")),
 }
@@ -72,6 +75,20 @@ def test_the_operating_point_follows_the_evaluation():
     shown = evaluation()
     moved = replace(shown, recall=replace(shown.recall, value=shown.recall.value / 2))
     assert plot_precision_recall(SCORES, LABELS, shown) != plot_precision_recall(SCORES, LABELS, moved)
+
+
+@pytest.mark.parametrize(
+    ("plot", "moves"),
+    # Recall and the false-positive rate are shares of one class each, which no weight changes.
+    [(plot_precision_recall, True), (plot_reliability, True), (plot_roc, False)],
+)
+def test_curves_are_weighted_as_the_evaluation_is(plot, moves, monkeypatch):
+    # The lines of text are the same, so that only what is drawn can differ.
+    monkeypatch.setattr(Evaluation, "rows_in_words", "500 rows")
+    weighted = evaluation(legitimate_weight=10)
+    unweighted = replace(weighted, legitimate_weight=1.0)
+    scores = np.roll(SCORES, 3)
+    assert (plot(scores, LABELS, weighted) != plot(scores, LABELS, unweighted)) == moves
 
 
 def test_only_the_strongest_features_are_shown():

@@ -20,12 +20,15 @@ def make_labelled(count: int, fraud_count: int, seed: int = 0, days: int = 20) -
     labels = np.zeros(count, np.int8)
     labels[generator.choice(count, fraud_count, replace=False)] = 1
     event_time = START + pd.to_timedelta(generator.integers(0, days * 86_400, count), unit="s")
+    ids = [f"t{number}" for number in generator.permutation(count)]
     return pd.DataFrame(
         {
-            "transaction_id": [f"t{number}" for number in generator.permutation(count)],
+            "transaction_id": ids,
             "day": event_time.tz_localize(None).normalize(),
             "event_time": event_time,
             "Class": labels,
+            # Each its own twin.
+            "twin_of": ids,
         }
     )
 
@@ -109,6 +112,7 @@ def test_time_ordered_cuts_fall_where_70_and_85_percent_of_rows_lie() -> None:
     labelled = pd.DataFrame(
         {
             "transaction_id": [f"t{number:03d}" for number in range(100)],
+            "twin_of": [f"t{number:03d}" for number in range(100)],
             "day": day,
             "event_time": day.tz_localize("UTC"),
             "Class": (np.arange(100) % 5 == 0).astype(np.int8),
@@ -116,6 +120,25 @@ def test_time_ordered_cuts_fall_where_70_and_85_percent_of_rows_lie() -> None:
     )
     splits = split_transactions(labelled, strategy="time_ordered", seed=0, gap_days=3)["split"]
     assert list(splits) == ["train"] * 70 + ["gap"] * 3 + ["validation"] * 12 + ["gap"] * 3 + ["test"] * 12
+
+
+@given(labelled=labelled_tables, seed=st.integers(0, 2**31), pairs=st.integers(1, 20))
+@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("strategy", ["stratified", "time_ordered"])
+def test_twins_are_never_on_both_sides(labelled: pd.DataFrame, seed: int, pairs: int, strategy: str) -> None:
+    generator = np.random.default_rng(seed)
+    twins = labelled.assign(twin_of=labelled["transaction_id"].to_numpy(copy=True))
+    for first, second in generator.integers(0, len(twins), (pairs, 2)):
+        joined = twins["twin_of"].isin(twins["twin_of"].iloc[[first, second]])
+        twins.loc[joined, "twin_of"] = twins["twin_of"].iloc[first]
+    try:
+        splits = split_transactions(twins, strategy=strategy, seed=seed)
+    except DataError as error:
+        assert "would hold no" in str(error)  # noqa: PT017 - few frauds, many of them twins
+        return
+    sides = splits[splits["split"] != "gap"].merge(twins[["transaction_id", "twin_of"]])
+    assert (sides.groupby("twin_of")["split"].nunique() == 1).all()
+    assert (splits.merge(twins).groupby("twin_of")["twin_group"].nunique() == 1).all()
 
 
 def test_too_few_frauds_are_refused_with_the_count_and_what_to_do() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from fraud_platform.features.profile import profile_table
+from fraud_platform.ingestion.schema import V_COLUMNS
 from fraud_platform.training.window import baseline_profile, label_window, window_data_version, window_origin
 
 DAYS = [date(2026, 3, day) for day in (1, 2, 3)]
@@ -14,7 +15,9 @@ DAYS = [date(2026, 3, day) for day in (1, 2, 3)]
 
 def features(day: date, *ids: str) -> pd.DataFrame:
     moments = pd.date_range(day.isoformat(), periods=len(ids), freq="h", tz="UTC")
-    return pd.DataFrame({"transaction_id": ids, "event_time": moments, "V1": np.arange(len(ids), dtype=np.float32)})
+    # A day's transactions lie 1 apart, and those of another day nowhere near.
+    components = {name: np.arange(len(ids), dtype=np.float32) + np.float32(100 * day.day) for name in V_COLUMNS}
+    return pd.DataFrame({"transaction_id": ids, "event_time": moments, **components})
 
 
 def labels(**classes: int) -> pd.DataFrame:
@@ -35,7 +38,7 @@ def test_only_labelled_transactions_are_in_the_window():
         {DAYS[1]: features(DAYS[1], "c", "d"), DAYS[0]: features(DAYS[0], "a", "b")},
         {DAYS[0]: labels(a=0), DAYS[2]: labels(d=1, stranger=1)},
     )
-    assert window.columns.tolist() == ["transaction_id", "day", "event_time", "Class"]
+    assert window.columns.tolist() == ["transaction_id", "day", "event_time", "Class", "twin_of"]
     assert window["transaction_id"].tolist() == ["a", "d"]
     assert window["Class"].tolist() == [0, 1]
     assert window["day"].tolist() == [pd.Timestamp(DAYS[0]), pd.Timestamp(DAYS[1])]
@@ -55,7 +58,7 @@ def test_a_label_that_arrived_later_stands():
 @pytest.mark.parametrize("labels_by_day", [{}, {DAYS[0]: labels()}])
 def test_a_window_without_labels_is_empty_but_typed(labels_by_day):
     window = label_window({DAYS[0]: features(DAYS[0], "a")}, labels_by_day)
-    assert window.columns.tolist() == ["transaction_id", "day", "event_time", "Class"]
+    assert window.columns.tolist() == ["transaction_id", "day", "event_time", "Class", "twin_of"]
     assert window.empty
 
 
@@ -96,3 +99,15 @@ def test_the_baseline_is_that_of_the_last_days():
     assert (baseline.minimum, baseline.maximum) == (2.0, 3.0)
     everything = baseline_profile(footers(), last_days=28).columns["V1"]
     assert (everything.minimum, everything.maximum) == (1.0, 3.0)
+
+
+def test_a_twin_is_told_by_its_components_whatever_its_day():
+    again = features(DAYS[1], "c", "d")
+    again[list(V_COLUMNS)] = features(DAYS[0], "a", "b")[list(V_COLUMNS)] + np.float32(0.001)
+    window = label_window({DAYS[1]: again, DAYS[0]: features(DAYS[0], "a", "b")}, {DAYS[1]: labels(a=1, b=0, c=1, d=0)})
+    assert dict(zip(window["transaction_id"], window["twin_of"], strict=True)) == {
+        "a": "a",
+        "b": "b",
+        "c": "a",
+        "d": "b",
+    }

@@ -1,13 +1,14 @@
 """What was landed: the day's transactions and the labels that arrived that day."""
 
+import json
 from datetime import date, timedelta
 
 import dagster as dg
-import pandas as pd
 
-from fraud_platform.defs.daily_asset import Input, daily_asset
+from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset
 from fraud_platform.defs.io_managers import DescribedTable
 from fraud_platform.defs.metadata import table_metadata
+from fraud_platform.defs.partitions import LABEL_SEARCH_DAYS
 from fraud_platform.defs.resources import Platform
 
 GROUP = "ingestion"
@@ -30,7 +31,7 @@ def raw_transactions(day: date, platform: Platform) -> dg.Output:
     from fraud_platform.ingestion.transactions import ingest_day
 
     fingerprint = platform.landing.fingerprint(day)
-    ingested = ingest_day(platform.landing, day)
+    ingested = ingest_day(platform.landing, day, platform.tombstones())
     summary = ingested.summary
     # Its footer says which bytes it speaks about, as does that of the table it belongs to.
     platform.store.write_table("quarantine", day, ingested.quarantine, {"data_version": summary.data_version})
@@ -45,32 +46,44 @@ def raw_transactions(day: date, platform: Platform) -> dg.Output:
 
 
 @daily_asset(
-    inputs={"raw_transactions": Input(columns=("transaction_id", "Class"))},
+    inputs={
+        "raw_transactions": Input(
+            days_back=LABEL_SEARCH_DAYS, days_ahead=LABEL_SEARCH_DAYS, columns=("transaction_id", "Class")
+        )
+    },
     group_name=GROUP,
     kinds={"pandas", "parquet"},
     io_manager_key="tables",
 )
-def confirmed_labels(day: date, raw_transactions: pd.DataFrame, platform: Platform) -> dg.Output:
+def confirmed_labels(day: date, raw_transactions: DayMap, platform: Platform) -> dg.Output:
     """What became known that day about which transactions were fraud.
 
     **Why it exists.** Labels arrive late and from several sources. Keeping them by the day they *arrived* is what lets
-    a model as of any past day be trained on exactly what was known then, and on nothing more.
+    a model as of any past day be trained on exactly what was known then, and on nothing more. A correction is a label
+    of a later day: it supersedes from then on, and what was known before stays as it was.
 
     **What it does.** Joins the label files landed that day with the `Class` that the day's transactions carry
-    themselves; a label file wins over the transaction file.
+    themselves; a label file wins over the transaction file. Looks each transaction up: labels of unknown ones, labels
+    that arrived before their transaction and labels that contradict each other go to `label_quarantine`, each with its
+    file, row and reason.
     """
-    from fraud_platform.ingestion.label_counts import count_labels
+    from fraud_platform.ingestion.label_figures import label_figures
+    from fraud_platform.ingestion.label_lookup import LabelFacts
     from fraud_platform.ingestion.labels import labels_of_day
     from fraud_platform.ingestion.landing import LABELS
     from fraud_platform.ingestion.schema import confirmed_labels_schema
 
     fingerprint = platform.landing.fingerprint(day, LABELS)
-    labels = labels_of_day(platform.landing, raw_transactions, day)
+    arrived = labels_of_day(platform.landing, day, raw_transactions, platform.tombstones())
+    labels, refused = arrived.labels, json.dumps(arrived.quarantined_by_reason)
+    facts = LabelFacts.of_table(labels, arrived.count_by_transaction_day).as_text()
+    platform.store.write_table("label_quarantine", day, arrived.quarantine, facts)
     return dg.Output(
-        DescribedTable(labels),
+        DescribedTable(labels, {**facts, "quarantined_by_reason": refused}),
         metadata={
             **table_metadata(labels, confirmed_labels_schema()),
-            **count_labels(labels),
+            **facts,
+            **label_figures(arrived),
             "landing_fingerprint": fingerprint,
         },
     )

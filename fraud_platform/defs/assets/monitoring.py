@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import pandas as pd
 
 from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset
 from fraud_platform.defs.metadata import image
-from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.partitions import ROLLING_DAYS, SETTINGS, SHADOW_DAYS_BACK
 from fraud_platform.defs.resources import Platform
 
+if TYPE_CHECKING:
+    from fraud_platform.monitoring.outcome import LabelRules
+
 GROUP = "monitoring"
-# Labels later than this no longer change what is reported about a day.
-LABEL_HORIZON_DAYS = 30
 
 
 @daily_asset(
@@ -72,25 +73,94 @@ def drift_report(
 @daily_asset(
     inputs={
         "daily_predictions": Input(
-            columns=("transaction_id", "fraud_probability", "prediction", "threshold", "model_version")
+            days_back=ROLLING_DAYS - 1, columns=("transaction_id", "fraud_probability", "prediction")
         ),
-        "confirmed_labels": Input(days_ahead=LABEL_HORIZON_DAYS, columns=("transaction_id", "Class")),
+        "confirmed_labels": Input(
+            days_back=ROLLING_DAYS - 1, days_ahead=SETTINGS.label_horizon_days, columns=("transaction_id", "Class")
+        ),
     },
     group_name=GROUP,
     kinds={"json"},
     io_manager_key="documents",
 )
-def realised_performance(day: date, daily_predictions: pd.DataFrame, confirmed_labels: DayMap) -> dg.Output:
-    """How right the day's decisions turned out to be, as far as labels have arrived; estimated until then.
+def realised_performance(
+    day: date, daily_predictions: DayMap, confirmed_labels: DayMap, platform: Platform
+) -> dg.Output:
+    """How right the decisions of the day and its week turned out to be, once labels are mature; estimated before.
 
     **Why it exists.** Metrics at training time are a promise; this is what became of it.
-    `retrain_on_performance_sensor` reads it.
+    `retrain_on_performance_sensor` and `rollback_sensor` read it.
 
-    **What it does.** Joins the day's decisions with the labels that have arrived since (later labels supersede earlier
-    ones) and reports precision, recall, F1 and average precision with the counts behind them. Where labels are missing
-    the answer is *not applicable*, beside an estimate from the calibrated probabilities.
+    **What it does.** Joins the decisions with the labels that have arrived since (later labels supersede earlier ones)
+    and reports precision, recall, F1 and average precision with the counts behind them. Where labels are not mature the
+    answer is *not applicable*, beside an estimate from the calibrated probabilities with its interval; where they are,
+    the estimate's own error is kept. When labels arrive later, `late_labels_sensor` asks for the day again.
     """
+    from fraud_platform.ingestion.label_lookup import LabelFacts
     from fraud_platform.monitoring.outcome import outcome_of_day
 
-    outcome = outcome_of_day(daily_predictions, confirmed_labels)
+    footers = platform.footers("confirmed_labels", confirmed_labels)
+    outcome = outcome_of_day(
+        day,
+        daily_predictions,
+        confirmed_labels,
+        {arrival: LabelFacts.of_text(footer) for arrival, footer in footers.items()},
+        rules=_label_rules(platform),
+        seed=platform.settings.seed,
+    )
     return dg.Output(outcome.as_dict(), metadata=outcome.as_metadata())
+
+
+@daily_asset(
+    inputs={
+        "daily_predictions": Input(
+            days_back=SHADOW_DAYS_BACK,
+            columns=("transaction_id", "fraud_probability", "prediction", "challenger_probability"),
+        ),
+        "confirmed_labels": Input(days_back=SHADOW_DAYS_BACK, columns=("transaction_id", "Class")),
+    },
+    group_name=GROUP,
+    kinds={"json"},
+    io_manager_key="documents",
+)
+def shadow_report(day: date, daily_predictions: DayMap, confirmed_labels: DayMap, platform: Platform) -> dg.Output:
+    """The challenger beside the champion: how often they agree, who was right, and how its shadow should end.
+
+    **Why it exists.** A candidate that earned its release on the test split shows on the days of life, without deciding
+    anything, that it does what it promised. `shadow_sensor` carries the verdict out.
+
+    **What it does.** Compares the decisions of both on every day of the shadow, with the labels that had arrived by the
+    end of this day: agreement, alerts, precision, recall, F1 and average precision of each. Says wait, extend, promote,
+    reject or approve, each with its reasons. *Not applicable* on days without a challenger.
+    """
+    from fraud_platform.ingestion.label_lookup import LabelFacts
+    from fraud_platform.monitoring.shadow_report import shadow_report as compare
+
+    footer = platform.store.read_table_metadata("daily_predictions", day)
+    challenger = footer.get("challenger_version") or None
+    footers = platform.footers("daily_predictions", daily_predictions if challenger else ())
+    shadowed = [each for each, told in footers.items() if told.get("challenger_version") == challenger]
+    facts = platform.footers("confirmed_labels", confirmed_labels if challenger else ())
+    report = compare(
+        day,
+        challenger,
+        champion=footer["model_version"],
+        threshold=platform.registry.load(challenger).threshold.value if challenger else 1.0,
+        predictions_by_day=daily_predictions.only(shadowed),
+        labels_by_day=confirmed_labels,
+        label_facts={arrival: LabelFacts.of_text(told) for arrival, told in facts.items()},
+        rules=_label_rules(platform),
+        policy=platform.policy,
+    )
+    return dg.Output(report.as_dict(), metadata=report.as_metadata())
+
+
+def _label_rules(platform: Platform) -> "LabelRules":
+    """When labels count, as the settings say."""
+    from fraud_platform.monitoring.outcome import LabelRules
+
+    return LabelRules(
+        delay_days=platform.settings.label_delay_days,
+        rolling_days=ROLLING_DAYS,
+        unlabelled_is_legitimate=platform.settings.unlabelled_is_legitimate,
+    )

@@ -27,7 +27,8 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
 
     **What it does.** Scores with the champion *as of that day*, so a backfill of the past decides as the past would
     have. A day before the first champion is scored by the first one, and says so (`scored_in_hindsight`). A day whose
-    ingestion gate failed is refused, also when it is scored in a run of its own.
+    ingestion gate failed is refused, also when it is scored in a run of its own. A challenger in shadow that day gives
+    its probability beside, and decides nothing: where it cannot be loaded, the day is decided without it.
     """
     from fraud_platform.ingestion.gate import require_sound_day
     from fraud_platform.registry.champion import model_for_day
@@ -40,12 +41,14 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
     # The same bytes scored by the same model again are the same decision, made when it was first made.
     same = {"model_version": chosen.version.version, "data_version": footer["data_version"]}
     scored_at = platform.time_of_decision(day, same) or datetime.now(UTC)
+    shadow = platform.challenger_of(day)
     predictions = score_day(
         features,
         platform.registry.load(chosen.version),
         chosen.version.version,
         scored_at=scored_at,
         reason_count=platform.settings.reasons_per_alert,
+        challenger=shadow.challenger,
     )
     origin = {"data_origin": footer["origin"], "model_origin": chosen.version.origin}
     return dg.Output(
@@ -54,6 +57,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
             {
                 "profile": profile_scores(predictions).to_text(),
                 "scored_at": scored_at.isoformat(),
+                "challenger_version": shadow.version,
                 **same,
                 **origin,
             },
@@ -65,7 +69,43 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
             "model_semver": chosen.version.semver,
             "model_as_of": chosen.version.as_of.isoformat(),
             "scored_in_hindsight": chosen.is_hindsight,
+            **shadow.as_metadata(),
             "data_version": footer["data_version"],
             **origin,
+        },
+    )
+
+
+@daily_asset(
+    inputs={
+        "daily_predictions": Input(
+            columns=("transaction_id", "fraud_probability", "prediction", "rank", "model_version")
+        )
+    },
+    group_name="scoring",
+    kinds={"pandas", "parquet"},
+    io_manager_key="tables",
+)
+def review_queue(day: date, daily_predictions: pd.DataFrame, platform: Platform) -> dg.Output:
+    """What analysts look at: the day's alerts, and a random sample of the transactions below the threshold.
+
+    **Why it exists.** Labels of alerts alone can say how many alerts were wrong, never how many frauds were missed.
+    `FRAUD_REVIEW_SAMPLE_SIZE` transactions that nobody would have looked at are labelled like the alerts.
+
+    **What it does.** Takes every alert, and below the threshold the transactions with the smallest seeded hash, so that
+    anybody can draw the same sample again. `inclusion_probability` says for how many transactions a label stands. The
+    decisions themselves are not touched.
+    """
+    from fraud_platform.scoring.review_queue import RANDOM, review_queue_schema
+    from fraud_platform.scoring.review_queue import review_queue as queue_of
+
+    settings = platform.settings
+    queue = queue_of(daily_predictions, day, sample_size=settings.review_sample_size, seed=settings.seed)
+    return dg.Output(
+        DescribedTable(queue),
+        metadata={
+            **table_metadata(queue, review_queue_schema()),
+            "random": int((queue["why"] == RANDOM).sum()),
+            "seed": settings.seed,
         },
     )

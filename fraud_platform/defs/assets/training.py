@@ -1,73 +1,22 @@
-"""A model as of a day: who learns from what, what came out, whether it holds, and what was decided."""
+"""A model as of a day: who learns from what, what came out, and whether it holds."""
 
 import time
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
+from fraud_platform.defs.assets.splits import GROUP, WINDOW
 from fraud_platform.defs.daily_asset import ONE_RUN_PER_DAY, DayMap, Input, daily_asset
-from fraud_platform.defs.history import latest_materialisation_metadata
-from fraud_platform.defs.io_managers import DescribedTable
-from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG
-from fraud_platform.defs.metadata import image, table_metadata
-from fraud_platform.defs.partitions import SETTINGS
+from fraud_platform.defs.jobs import CAUSE_TAG
+from fraud_platform.defs.metadata import image
+from fraud_platform.defs.recording import record_retraining
 from fraud_platform.defs.resources import ExperimentTracking, Platform
+from fraud_platform.governance.pan_guard import mask_card_numbers
 
 if TYPE_CHECKING:
     from fraud_platform.training.bundle import ModelBundle
-
-GROUP = "training"
-WINDOW = SETTINGS.training_window_days - 1
-# Retraining is monthly; two missed months fail.
-MODEL_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=62), warn_window=timedelta(days=35))
-
-
-@daily_asset(
-    inputs={
-        "features": Input(days_back=WINDOW, columns=("transaction_id", "event_time")),
-        "confirmed_labels": Input(days_back=WINDOW, columns=("transaction_id", "Class")),
-    },
-    backfill_policy=ONE_RUN_PER_DAY,
-    group_name=GROUP,
-    kinds={"pandas", "parquet"},
-    io_manager_key="tables",
-)
-def splits(day: date, features: DayMap, confirmed_labels: DayMap, platform: Platform) -> dg.Output:
-    """Which labelled transaction trains, which chooses, which judges: 70 / 15 / 15 as of this day.
-
-    **Why it exists.** A figure is only worth something when the rows behind it had no part in making the model. Splits
-    are stored, so that everybody can see which rows those were.
-
-    **What it does.** Takes the transactions of the training window whose labels had *arrived by the end of this day*,
-    and divides them: stratified by a seeded hash of the transaction, or ordered in time with a gap
-    (`FRAUD_SPLIT_STRATEGY`). A transaction keeps its place in that ranking, so what judged one model seldom trains
-    the next.
-    """
-    from fraud_platform.training.splitting import split_transactions, splits_schema
-    from fraud_platform.training.window import label_window
-
-    settings = platform.settings
-    table = split_transactions(
-        label_window(features, confirmed_labels),
-        strategy=settings.split_strategy,
-        seed=settings.seed,
-        gap_days=settings.split_gap_days,
-    )
-    counts = table.groupby("split", observed=True)["Class"].agg(["size", "sum"])
-    return dg.Output(
-        DescribedTable(table),
-        metadata={
-            **table_metadata(table, splits_schema()),
-            "rows_by_split": {str(name): int(count) for name, count in counts["size"].items()},
-            "frauds_by_split": {str(name): int(count) for name, count in counts["sum"].items()},
-            "strategy": settings.split_strategy,
-            "seed": settings.seed,
-            "window": f"{min(features)} to {max(features)}",
-        },
-    )
 
 
 @daily_asset(
@@ -94,15 +43,17 @@ def trained_model(
     with any byte.
 
     **What it does.** Searches each candidate family (logistic regression, random forest, XGBoost, LightGBM) with Optuna
-    on the training split, calibrates and chooses the threshold on the validation split, and keeps the family with the
-    best average precision there; of equals the simpler. Every trial is tracked in MLflow. The test split is not read.
+    on the training split. Compares the best of them, and an ensemble of the boosted ones, by what they say of training
+    and validation rows they were not fitted on; of equals the simpler wins. On the same answers it chooses the
+    calibration and a threshold for every policy, then fits the winner to all of these rows. Every trial is tracked in
+    MLflow. The test split is not read.
     """
     from fraud_platform.registry.mlflow_tracker import TrainingFacts
     from fraud_platform.registry.provenance import code_provenance
-    from fraud_platform.registry.tables import candidates_markdown
+    from fraud_platform.registry.tables import candidates_markdown, evaluation_markdown, thresholds_markdown
     from fraud_platform.training.candidates import select_candidates
     from fraud_platform.training.dataset import assemble
-    from fraud_platform.training.training import train
+    from fraud_platform.training.training import DecisionRules, train
     from fraud_platform.training.tuning import SearchBudget
     from fraud_platform.training.window import baseline_profile, window_data_version, window_origin
 
@@ -112,10 +63,16 @@ def trained_model(
     with tracking.run(context) as tracker:
         began = time.monotonic()
         result = train(
-            assemble(features, splits, "train"),
-            assemble(features, splits, "validation"),
+            assemble(features, splits, "train", production_fraud_rate=settings.production_fraud_rate),
+            assemble(features, splits, "validation", production_fraud_rate=settings.production_fraud_rate),
             candidates=select_candidates(settings.candidates),
-            min_precision=settings.min_precision,
+            rules=DecisionRules(
+                policy=settings.threshold_policy,
+                min_precision=settings.min_precision,
+                review_cost=settings.review_cost,
+                reviews_per_day=settings.reviews_per_day,
+            ),
+            known_points=platform.known_points(day),
             budget=SearchBudget(trials=settings.search_trials, seconds=settings.search_seconds),
             seed=settings.seed,
             baseline=baseline_profile(footers, last_days=settings.drift_baseline_days),
@@ -129,7 +86,7 @@ def trained_model(
             data_version=data_version,
             seed=settings.seed,
             origin=origin,
-            cause=context.run.tags.get(CAUSE_TAG, "by hand"),
+            cause=mask_card_numbers(context.run.tags.get(CAUSE_TAG, "by hand")),
             code=code_provenance(platform.project_root),
             training_duration_seconds=time.monotonic() - began,
         )
@@ -142,11 +99,19 @@ def trained_model(
             "candidates": dg.MetadataValue.md(candidates_markdown(result.bundle.provenance["candidates"])),
             "threshold": result.bundle.threshold.value,
             "threshold_policy": result.bundle.threshold.policy,
+            "threshold_policies": dg.MetadataValue.md(thresholds_markdown(result.bundle)),
+            "out_of_fold": dg.MetadataValue.md(evaluation_markdown(result.out_of_fold)),
+            "forward_in_time": dg.MetadataValue.md(
+                evaluation_markdown(result.forward) if result.forward else "not applicable: too few days or frauds"
+            ),
             "calibration": result.bundle.calibration.kind,
             "data_version": data_version,
             "data_origin": origin,
             "seed": settings.seed,
             "training_seconds": facts.training_duration_seconds,
+            "audit_head": record_retraining(platform, context.run.run_id, result.bundle, facts),
+            "git_commit": facts.code.git_commit or "unknown",
+            "uv_lock_sha256": facts.code.uv_lock_sha256 or "unknown",
             "mlflow_run_id": tracker.run_id,
         },
     )
@@ -186,7 +151,7 @@ def validation_metrics(
     settings = platform.settings
     reading = TestReading(at=datetime.now(UTC), run_id=context.run.run_id, bundle_sha256=trained_model.digest)
     readings = platform.record_test_reading(day, reading.as_dict())
-    test = assemble(features, splits, "test")
+    test = assemble(features, splits, "test", production_fraud_rate=settings.production_fraud_rate)
     validation = validate(
         trained_model,
         test,
@@ -199,6 +164,8 @@ def validation_metrics(
         ),
         champion=platform.champion_beside(trained_model.digest),
         seed=settings.seed,
+        legitimate_weight=test.legitimate_weight,
+        review_cost=settings.review_cost,
     )
     document = validation_document(validation, trained_model, readings=readings)
     plots = validation_pictures(trained_model, test, validation, seed=settings.seed)
@@ -216,62 +183,10 @@ def validation_metrics(
             "test_f1": evaluation.f1.value,
             "test_precision": evaluation.precision.value,
             "test_recall": evaluation.recall.value,
-            "metrics": dg.MetadataValue.md(evaluation_markdown(validation.evaluation)),
+            "metrics": dg.MetadataValue.md(evaluation_markdown(validation.evaluation, validation.slices)),
             "test_readings": len(document["test_readings"]),
             "bundle_sha256": trained_model.digest,
             "mlflow_run_id": tracker.run_id,
             **{name: image(png, name.replace("_", " ")) for name, png in plots.items()},
-        },
-    )
-
-
-@daily_asset(
-    inputs={"trained_model": Input(), "validation_metrics": Input()},
-    backfill_policy=ONE_RUN_PER_DAY,
-    group_name=GROUP,
-    kinds={"mlflow", "json"},
-    io_manager_key="documents",
-    pool="registry",
-    freshness_policy=MODEL_FRESHNESS,
-)
-def model_release(
-    day: date,
-    context: dg.AssetExecutionContext,
-    trained_model: "ModelBundle",
-    validation_metrics: Mapping[str, Any],
-    platform: Platform,
-) -> dg.Output:
-    """What the registry did with the candidate, and why.
-
-    **Why it exists.** Releasing a model is a decision, and decisions are written down: what was compared, which rule
-    decided, and what asked for the training in the first place.
-
-    **What it does.** Registers the bundle in MLflow. Reads the acceptance verdict again (a check only blocks inside one
-    run), compares with the champion on the same rows, and moves the alias `champion`, or says why not.
-    """
-    from fraud_platform.registry.releasing import release_candidate
-
-    released = release_candidate(
-        platform.registry,
-        trained_model,
-        validation_metrics,
-        day=day,
-        trigger=context.run.tags.get(TRIGGER_TAG, "manual"),
-        cause=context.run.tags.get(CAUSE_TAG, "by hand"),
-        min_f1_improvement=platform.settings.min_f1_improvement,
-        decided_at=datetime.now(UTC),
-        run_id=latest_materialisation_metadata(context.instance, "trained_model", day).get("mlflow_run_id"),
-    )
-    return dg.Output(
-        released.as_dict(),
-        metadata={
-            "action": released.action,
-            "reason": released.reason,
-            "trigger": released.trigger,
-            "cause": released.cause,
-            "model_version": released.version.version,
-            "model_semver": released.version.semver,
-            "champion": released.champion,
-            "model_card": dg.MetadataValue.md(released.model_card),
         },
     )

@@ -1,0 +1,211 @@
+"""Erases transactions from the whole platform: tombstones, models that learned from them, tables, audit, Dagster.
+
+How rows leave a file belongs to `governance.erasure`. The order is that of safety: first the tombstones, so that
+nothing comes in again; then the models, while the splits still say who learned from what; then the tables. Dying in
+between loses nothing: the same call goes on where it stopped.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from fraud_platform.defs.resources import Platform
+from fraud_platform.governance.erasure import Holding, Refresh, erase_from, find_transactions
+from fraud_platform.governance.tombstones import leave_tombstones
+from fraud_platform.ingestion.data_version import erased_data_version, erased_footer
+from fraud_platform.ingestion.holding import LandedHolding, landed_with
+from fraud_platform.storage import sha256
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fraud_platform.registry.registry import ModelVersion
+
+RAW = "raw_transactions"
+# Every stored table with `transaction_id`, the one that the others' footers follow first.
+TABLES = (RAW, "features", "confirmed_labels", "splits", "daily_predictions", "review_queue")
+RETRAINING_NEEDED = "retraining_needed"
+_LEARNED_SPLITS = ("train", "validation")
+_AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What an erasure did and what it leaves to others.
+
+    Attributes:
+        pseudonyms: by transaction.
+        rows: rows removed, by asset.
+        days: days of which a file was written anew.
+        learned: registered models that learned from an erased transaction and must be trained again.
+        unknown: models that may have: their splits are no longer stored, but their window held the day.
+        landed: landed files that still hold an erased transaction.
+        runs: Dagster runs at work, which may store what they had read before.
+    """
+
+    pseudonyms: Mapping[str, str]
+    rows: Mapping[str, int]
+    days: Sequence[date]
+    learned: Sequence["ModelVersion"]
+    unknown: Sequence["ModelVersion"]
+    landed: Sequence[LandedHolding]
+    runs: Sequence[str]
+
+
+def erase(
+    platform: Platform,
+    instance: DagsterInstance,
+    transaction_ids: Collection[str],
+    *,
+    reason: str,
+    search_all_landed: bool = False,
+    step: Callable[[str], object] = lambda what: None,
+) -> Erasure:
+    """Removes transactions from every stored table for good; done again, it finds nothing more to do.
+
+    Args:
+        platform: whose storage, registry, landing zone and audit trail.
+        instance: Dagster's history, which is told what was rewritten.
+        transaction_ids: which; one that is stored nowhere gets its tombstone all the same.
+        reason: why, for the audit trail.
+        search_all_landed: look into every landed file, not only into those of the days concerned.
+        step: called with a sentence before each piece of work.
+    """
+    step("leaving tombstones")
+    pseudonyms = leave_tombstones(platform.storage_url, transaction_ids)
+    step("looking for the transactions in every stored table")
+    holdings = list(find_transactions(platform.store, TABLES, transaction_ids))
+    step("looking for models that learned from them")
+    learned, unknown = _models(platform, holdings)
+    for version in learned:
+        platform.registry.note(version, RETRAINING_NEEDED, "learned from a transaction that was erased")
+        platform.audit.record(
+            "retraining_needed",
+            subject=f"model/{version.semver}",
+            reason=reason,
+            details={"version": version.version, "as_of": version.as_of.isoformat()},
+        )
+    refresh = _Footers(platform, pseudonyms)
+    rows: Counter[str] = Counter()
+    for holding in holdings:
+        step(f"rewriting {holding.asset} of {holding.day}")
+        count = _rewrite(platform, holding, refresh)
+        rows[holding.asset] += count
+        instance.report_runless_asset_event(
+            dg.AssetObservation(holding.asset, partition=holding.day.isoformat(), metadata={"erased_rows": count})
+        )
+    step("looking for landed files that hold them")
+    days = sorted({holding.day for holding in holdings})
+    landed = list(
+        landed_with(
+            platform.landing, transaction_ids, None if search_all_landed else {*days, *_days_in(transaction_ids)}
+        )
+    )
+    for transaction_id, pseudonym in pseudonyms.items():
+        held = Counter(holding.asset for holding in holdings if transaction_id in holding.transaction_ids)
+        details = {"files": dict(held), "models": [version.semver for version in learned]}
+        platform.audit.record("erasure", subject=f"transaction/{pseudonym}", reason=reason, details=details)
+    at_work = instance.get_runs(dg.RunsFilter(statuses=_AT_WORK))
+    return Erasure(pseudonyms, dict(rows), days, learned, unknown, landed, [run.run_id for run in at_work])
+
+
+@dataclass(frozen=True)
+class _Footers:
+    """How the footer of each table is kept true."""
+
+    platform: Platform
+    pseudonyms: Mapping[str, str]
+
+    def of(self, asset: str) -> Refresh:
+        """The function that makes the new footer of a file of `asset`."""
+        others: dict[str, Refresh] = {
+            RAW: self._raw,
+            "features": self._features,
+            "confirmed_labels": self._labels,
+            "daily_predictions": self._predictions,
+        }
+        return others.get(asset, lambda remaining, footer, holding: dict(footer))
+
+    def data_version(self, footer: Mapping[str, str], holding: Holding) -> str:
+        """That of the raw table the rows came from; where it is no longer stored, one that follows from the old."""
+        if self.platform.store.exists(RAW, holding.day, "parquet"):
+            return self.platform.store.read_table_metadata(RAW, holding.day)["data_version"]
+        gone = sorted(self.pseudonyms[transaction_id] for transaction_id in holding.transaction_ids)
+        return sha256("\n".join([footer["data_version"], *gone]).encode())
+
+    def _raw(self, remaining: "pd.DataFrame", footer: Mapping[str, str], holding: Holding) -> dict[str, str]:
+        return erased_footer(remaining, footer, [self.pseudonyms[name] for name in holding.transaction_ids])
+
+    def _features(self, remaining: "pd.DataFrame", footer: Mapping[str, str], holding: Holding) -> dict[str, str]:
+        from fraud_platform.features.profile import profile_table
+        from fraud_platform.features.schema import FEATURE_NAMES
+
+        profile = profile_table(remaining, FEATURE_NAMES).to_text()
+        return {**footer, "profile": profile, "data_version": self.data_version(footer, holding)}
+
+    def _labels(self, remaining: "pd.DataFrame", footer: Mapping[str, str], holding: Holding) -> dict[str, str]:
+        from fraud_platform.ingestion.label_lookup import LabelFacts
+
+        days = LabelFacts.of_text(footer).transaction_days
+        return dict(footer) if days is None else {**footer, **LabelFacts.of_table(remaining, days).as_text()}
+
+    def _predictions(self, remaining: "pd.DataFrame", footer: Mapping[str, str], holding: Holding) -> dict[str, str]:
+        from fraud_platform.scoring.scorer import profile_scores
+
+        profile = profile_scores(remaining).to_text()
+        return {**footer, "profile": profile, "data_version": self.data_version(footer, holding)}
+
+
+def _rewrite(platform: Platform, holding: Holding, footers: _Footers) -> int:
+    if holding.asset == RAW and platform.store.exists("quarantine", holding.day, "parquet"):
+        # It names no transaction, but says which version of the day it belongs to; first, so that a crash between the
+        # two leaves the raw table to be found again.
+        footer = platform.store.read_table_metadata(RAW, holding.day)
+        gone = [footers.pseudonyms[transaction_id] for transaction_id in holding.transaction_ids]
+        version = {"data_version": erased_data_version(footer, gone)}
+        platform.store.write_table(
+            "quarantine", holding.day, platform.store.read_table("quarantine", holding.day), version
+        )
+    return erase_from(platform.store, holding, footers.of(holding.asset))
+
+
+def _models(platform: Platform, holdings: Sequence[Holding]) -> tuple[list["ModelVersion"], list["ModelVersion"]]:
+    """Registered models that learned from what the holdings hold, and those of which that is no longer known."""
+    versions = platform.registry.versions()
+    trained_as_of = {
+        holding.day for holding in holdings if holding.asset == "splits" and _has_learned(platform, holding)
+    }
+    split_days = set(platform.store.days("splits", "parquet"))
+    event_days = [holding.day for holding in holdings if holding.asset in (RAW, "features")]
+    window = platform.settings.training_window_days
+    learned = [version for version in versions if version.as_of in trained_as_of]
+    unknown = [
+        version
+        for version in versions
+        if version.as_of not in split_days and any(0 <= (version.as_of - day).days < window for day in event_days)
+    ]
+    return learned, unknown
+
+
+def _has_learned(platform: Platform, holding: Holding) -> bool:
+    splits = platform.store.read_table("splits", holding.day, ["transaction_id", "split"])
+    held = splits[splits["transaction_id"].isin(holding.transaction_ids)]
+    return bool(held["split"].isin(_LEARNED_SPLITS).any())
+
+
+def _days_in(transaction_ids: Collection[str]) -> set[date]:
+    """The days that derived identifiers begin with: a day may have landed without ever having been ingested."""
+    days = set()
+    for transaction_id in transaction_ids:
+        prefix = transaction_id.partition("-")[0]
+        if len(prefix) == len("20260101") and prefix.isdecimal():
+            try:
+                days.add(date.fromisoformat(prefix))
+            except ValueError:
+                continue
+    return days

@@ -1,0 +1,74 @@
+"""What to do about an answer of a bucket, a database or a server: one clause for whoever has to mend it.
+
+Finding out that something is wrong belongs to `doctor`; here an error is only read.
+"""
+
+import re
+from collections.abc import Iterator
+
+from fraud_platform.errors import PlatformError
+
+_RENEW = "renew the credential (a role of the machine renews itself)"
+_KEY = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the file or profile they come from"
+_GRANT = (
+    "let this account s3:ListBucket on the bucket and s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix"
+)
+
+# Error codes of S3 and of AWS's token service, as a client finds them in an answer
+# (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+_BY_CODE = {
+    "ExpiredToken": _RENEW,
+    "ExpiredTokenException": _RENEW,
+    "TokenRefreshRequired": _RENEW,
+    "RequestExpired": _RENEW,
+    "InvalidAccessKeyId": _KEY,
+    "SignatureDoesNotMatch": _KEY,
+    "InvalidToken": _KEY,
+    "InvalidClientTokenId": _KEY,
+    "AccessDenied": _GRANT,
+    # What a HEAD request is refused with: such an answer has no text.
+    "403": _GRANT,
+    "NoSuchBucket": "create the bucket or correct its name",
+    "RequestTimeTooSkewed": "set the clock of this machine right",
+}
+_BY_CLIENT_ERROR = {
+    "NoCredentialsError": "give the machine a role, or set AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE or the AWS_* keys",
+    "PartialCredentialsError": _KEY,
+    "EndpointConnectionError": "start the server behind AWS_ENDPOINT_URL, or correct it; without it, check the network",
+    "ConnectTimeoutError": "check AWS_ENDPOINT_URL and the network",
+    "TokenRetrievalError": _RENEW,
+    "UnauthorizedSSOTokenError": _RENEW,
+    "SSOTokenLoadError": _RENEW,
+    "ProfileNotFound": "correct AWS_PROFILE",
+}
+_BY_TEXT = {
+    "password authentication failed": "correct the password or the user in FRAUD_POSTGRES_URL, or the password's file",
+    "no password supplied": "name the password's file in FRAUD_POSTGRES_PASSWORD_FILE",
+    "no pg_hba.conf entry": "let this machine and user in with pg_hba.conf, or correct FRAUD_POSTGRES_URL",
+    r'database ".*" does not exist': "create the database (deploy/postgres/create_databases.sh) or correct its name",
+    "error code 401": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a login of the MLflow server",
+    "Invalid Host header": "add the host of MLFLOW_TRACKING_URI to the server's MLFLOW_SERVER_ALLOWED_HOSTS",
+}
+
+
+def remedy_for(error: BaseException) -> str | None:
+    """What to do about `error`; empty where its message says so itself, None where nothing better is known."""
+    for link in _chain(error):
+        if type(link) is PlatformError:
+            return ""
+        code = getattr(link, "response", None)
+        if isinstance(code, dict) and (remedy := _BY_CODE.get(code.get("Error", {}).get("Code", ""))):
+            return remedy
+        if remedy := _BY_CLIENT_ERROR.get(type(link).__name__):
+            return remedy
+        for pattern, remedy in _BY_TEXT.items():
+            if re.search(pattern, str(link)):
+                return remedy
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, then what caused it, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

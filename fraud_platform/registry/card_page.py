@@ -1,0 +1,36 @@
+"""A model card as one HTML file with its pictures inside, to be sent and kept.
+
+What the card says does not belong here (`model_card`).
+"""
+
+import html
+from collections.abc import Mapping
+
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}"
+    "table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #ccc;padding:.25rem .6rem;text-align:left}"
+    "figure{margin:1.5rem 0}img{max-width:100%}figcaption{color:#555}"
+)
+
+
+def card_page(title: str, markdown: str, pictures: Mapping[str, str]) -> str:
+    """The page; HTML inside `markdown` is shown as text, because a card repeats what people typed.
+
+    Args:
+        title: of the page.
+        markdown: the card.
+        pictures: PNG images, base64, by name.
+    """
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    figures = "".join(
+        f'<figure><img alt="{html.escape(name)}" src="data:image/png;base64,{html.escape(picture)}">'
+        f"<figcaption>{html.escape(name.replace('_', ' '))}</figcaption></figure>\n"
+        for name, picture in pictures.items()
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>{_STYLE}</style></head>\n<body>\n{body}{'<h2>Pictures</h2>' if figures else ''}\n{figures}</body>\n"
+        "</html>\n"
+    )

@@ -1,0 +1,49 @@
+"""Promotion and rollback as Dagster jobs: what they do, what they leave in the event log, how they refuse."""
+
+from typing import Any
+
+import dagster as dg
+
+from fraud_platform.defs.history import cause_of_failure
+from fraud_platform.defs.runs import QUIET
+from fraud_platform_tests.platform_home import PlatformHome, day_number, register_twin
+
+
+def run(home: PlatformHome, job: str, op: str, **config: Any) -> dg.ExecuteInProcessResult:
+    return home.definitions.resolve_job_def(job).execute_in_process(
+        instance=home.instance, run_config={"ops": {op: {"config": config}}, **QUIET}, raise_on_error=False
+    )
+
+
+def observed(home: PlatformHome) -> dict[str, Any]:
+    """The newest observation of `model_release`."""
+    (record,) = home.instance.fetch_observations(dg.AssetKey("model_release"), limit=1).records
+    return {name: entry.value for name, entry in record.asset_observation.metadata.items()}
+
+
+def test_a_promotion_and_a_rollback_are_seen_beside_the_releases(copied_home):
+    registry = copied_home.platform.registry
+    register_twin(registry)
+    assert run(copied_home, "promote_model", "promotion", version="2", reason="better", approved_by="Ada").success
+    assert registry.find("champion").version == "2"
+    told = observed(copied_home)
+    assert (told["champion"], told["replaced"], told["approved_by"]) == ("1.1.0", "1.0.0", "Ada")
+    assert told["decides_from"] == day_number(5).isoformat()
+    assert run(copied_home, "roll_back_model", "rollback", reason="worse").success
+    assert registry.find("champion").version == "1"
+    assert (observed(copied_home)["champion"], observed(copied_home)["reason"]) == ("1.0.0", "worse")
+    # Every change stands in the audit trail, an approval on its own.
+    entries = [(entry.event, entry.subject, entry.reason) for entry in copied_home.platform.audit.entries()]
+    assert entries[-3:] == [
+        ("approval", "model/1.1.0", "better"),
+        ("promotion", "model/1.1.0", "better"),
+        ("rollback", "model/1.0.0", "worse"),
+    ]
+    assert set(registry.notes("audit_head")) == {"1", "2"}
+
+
+def test_a_refusal_is_one_line_and_is_not_tried_again(copied_home):
+    result = run(copied_home, "roll_back_model", "rollback")
+    assert not result.success
+    assert "there is no previous model to return to" in (cause_of_failure(result.all_events) or "")
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]

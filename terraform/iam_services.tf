@@ -1,0 +1,288 @@
+# What each service of the platform may do on AWS, and nothing else. One role per service; local.data_access is the
+# table of who reads and writes which part of which bucket.
+
+locals {
+  data_access = {
+    # Shows what runs printed.
+    webserver = {
+      read = [{ bucket = "storage", prefix = local.compute_log_prefix }], write = [], delete = []
+    }
+    # Starts runs; it touches no data.
+    daemon = { read = [], write = [], delete = [] }
+    # Evaluates sensors and schedules: looks at what landed and at what is stored, and keeps what sensors print.
+    code-location = {
+      read   = [{ bucket = "landing", prefix = local.landing_prefix }, { bucket = "storage", prefix = local.storage_prefix }]
+      write  = [{ bucket = "storage", prefix = local.compute_log_prefix }]
+      delete = []
+    }
+    # Does the work. Nobody but upstream systems writes to the landing zone, and a run deletes nothing.
+    run = {
+      read   = [{ bucket = "landing", prefix = local.landing_prefix }, { bucket = "storage", prefix = local.storage_prefix }]
+      write  = [{ bucket = "storage", prefix = local.storage_prefix }]
+      delete = []
+    }
+    # Commands by hand (`fraud-platform doctor` and others), which may put things right: also delete. `doctor` writes
+    # a probe, and removes it.
+    command = {
+      read = [{ bucket = "landing", prefix = local.landing_prefix }, { bucket = "storage", prefix = local.storage_prefix }]
+      write = [
+        { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
+        { bucket = "storage", prefix = local.storage_prefix },
+      ]
+      delete = [
+        { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
+        { bucket = "storage", prefix = local.storage_prefix },
+      ]
+    }
+    # Keeps models for everybody, who reach them only through it.
+    mlflow = {
+      read   = [{ bucket = "mlflow", prefix = local.artifact_prefix }]
+      write  = [{ bucket = "mlflow", prefix = local.artifact_prefix }]
+      delete = [{ bucket = "mlflow", prefix = local.artifact_prefix }]
+    }
+    # Turns stored reports into metrics.
+    exporter = {
+      read = [{ bucket = "storage", prefix = local.storage_prefix }], write = [], delete = []
+    }
+  }
+
+  # Which services are containers of the host, and which are tasks on ECS.
+  host_services = toset(["webserver", "daemon", "code-location", "mlflow", "exporter"])
+  task_services = toset(["run", "command"])
+
+  # Prefixes as patterns: a folder with everything below it, or the beginning of a name.
+  object_patterns = {
+    for service, access in local.data_access : service => {
+      for verb, places in access : verb => [
+        for place in places :
+        "arn:${local.partition}:s3:::${local.bucket_names[place.bucket]}/${place.prefix}${endswith(place.prefix, "-") ? "*" : "/*"}"
+      ]
+    }
+  }
+  listed_places = {
+    for service, access in local.data_access : service => {
+      for place in access.read : "${place.bucket}/${place.prefix}" => place
+    }
+  }
+  touched_buckets = {
+    for service, access in local.data_access : service => {
+      read  = distinct([for place in access.read : "arn:${local.partition}:s3:::${local.bucket_names[place.bucket]}"])
+      write = distinct([for place in access.write : "arn:${local.partition}:s3:::${local.bucket_names[place.bucket]}"])
+    }
+  }
+}
+
+resource "aws_iam_role" "service" {
+  for_each = local.data_access
+
+  name               = "${local.name}-${each.key}"
+  description        = "What the ${each.key} of ${local.name} may do"
+  assume_role_policy = contains(local.task_services, each.key) ? data.aws_iam_policy_document.tasks_assume.json : data.aws_iam_policy_document.host_assumes.json
+}
+
+# The host hands each container the credentials of its own role, see host/fraud_platform_host.py.
+data "aws_iam_policy_document" "host_assumes" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [aws_iam_role.host.arn]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "tasks_assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+
+    # Tasks of another account or region must not be able to borrow the role through ECS.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.account_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:*"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "service" {
+  # The daemon has no data and so no statement here.
+  for_each = { for service, access in local.data_access : service => access if length(access.read) > 0 }
+
+  name   = "data"
+  role   = aws_iam_role.service[each.key].id
+  policy = data.aws_iam_policy_document.service[each.key].json
+}
+
+data "aws_iam_policy_document" "service" {
+  for_each = local.data_access
+
+  dynamic "statement" {
+    for_each = local.listed_places[each.key]
+
+    content {
+      sid       = "List${replace(title(replace(statement.key, "/[^a-z]/", " ")), " ", "")}"
+      actions   = ["s3:ListBucket"]
+      resources = ["arn:${local.partition}:s3:::${local.bucket_names[statement.value.bucket]}"]
+
+      condition {
+        test     = "StringLike"
+        variable = "s3:prefix"
+        values   = [statement.value.prefix, "${statement.value.prefix}/*"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.object_patterns[each.key].read) > 0 ? [1] : []
+
+    content {
+      sid       = "Read"
+      actions   = ["s3:GetObject"]
+      resources = local.object_patterns[each.key].read
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.object_patterns[each.key].write) > 0 ? [1] : []
+
+    content {
+      sid       = "Write"
+      actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
+      resources = local.object_patterns[each.key].write
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.object_patterns[each.key].delete) > 0 ? [1] : []
+
+    content {
+      sid       = "Delete"
+      actions   = ["s3:DeleteObject"]
+      resources = local.object_patterns[each.key].delete
+    }
+  }
+
+  # Only through S3, and only for these buckets: with bucket keys, the encryption context is the bucket.
+  dynamic "statement" {
+    for_each = { for action, buckets in {
+      "kms:Decrypt"         = setunion(local.touched_buckets[each.key].read, local.touched_buckets[each.key].write)
+      "kms:GenerateDataKey" = toset(local.touched_buckets[each.key].write)
+    } : action => buckets if length(buckets) > 0 }
+
+    content {
+      sid       = replace(title(replace(statement.key, ":", " ")), " ", "")
+      actions   = [statement.key]
+      resources = [aws_kms_key.main["data"].arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${var.region}.amazonaws.com"]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:EncryptionContext:aws:s3:arn"
+        values   = statement.value
+      }
+    }
+  }
+}
+
+# Runs are tasks: the daemon starts, watches and ends them, the webserver ends them when somebody says so.
+
+resource "aws_iam_role_policy" "runs" {
+  for_each = toset(["daemon", "webserver"])
+
+  name   = "runs"
+  role   = aws_iam_role.service[each.key].id
+  policy = data.aws_iam_policy_document.runs[each.key].json
+}
+
+data "aws_iam_policy_document" "runs" {
+  for_each = toset(["daemon", "webserver"])
+
+  # This action knows no resources; it shows names and settings, no secret.
+  statement {
+    sid       = "KnowTheTaskDefinition"
+    actions   = ["ecs:DescribeTaskDefinition"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "WatchAndEnd"
+    actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${aws_ecs_cluster.main.name}/*"]
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "daemon" ? [1] : []
+
+    content {
+      sid       = "Start"
+      actions   = ["ecs:RunTask"]
+      resources = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task-definition/${local.task_families["run"]}:*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "ecs:cluster"
+        values   = [aws_ecs_cluster.main.arn]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "daemon" ? [1] : []
+
+    content {
+      sid       = "NameWhatIsStarted"
+      actions   = ["ecs:TagResource"]
+      resources = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${aws_ecs_cluster.main.name}/*"]
+
+      condition {
+        test     = "StringEquals"
+        variable = "ecs:CreateAction"
+        values   = ["RunTask"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "daemon" ? [1] : []
+
+    content {
+      sid       = "HandOverTheRunsRoles"
+      actions   = ["iam:PassRole"]
+      resources = [aws_iam_role.service["run"].arn, aws_iam_role.execution.arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = ["ecs-tasks.amazonaws.com"]
+      }
+    }
+  }
+
+  # What a task that failed has printed goes into the run's history.
+  dynamic "statement" {
+    for_each = each.key == "daemon" ? [1] : []
+
+    content {
+      sid       = "ReadWhatFailed"
+      actions   = ["logs:GetLogEvents"]
+      resources = ["${aws_cloudwatch_log_group.platform["tasks"].arn}:log-stream:*"]
+    }
+  }
+}
