@@ -3,23 +3,26 @@
 Tables are handed on in memory; each is validated against its contract and stored, as the job does.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from fraud_platform.defs.assets.monitoring import LABEL_HORIZON_DAYS
+from fraud_platform.defs.partitions import ROLLING_DAYS
 from fraud_platform.features.engineering import build_features
 from fraud_platform.features.profile import profile_table
 from fraud_platform.features.schema import FEATURE_NAMES, features_schema
 from fraud_platform.ingestion.gate import require_sound_day
+from fraud_platform.ingestion.label_figures import label_figures
+from fraud_platform.ingestion.label_lookup import LabelFacts
 from fraud_platform.ingestion.labels import labels_of_day
 from fraud_platform.ingestion.landing import LandingZone
 from fraud_platform.ingestion.schema import confirmed_labels_schema, raw_transactions_schema
 from fraud_platform.ingestion.transactions import ingest_day
 from fraud_platform.monitoring.limits import DriftLimits
-from fraud_platform.monitoring.outcome import outcome_of_day
+from fraud_platform.monitoring.outcome import LabelRules, outcome_of_day
 from fraud_platform.monitoring.report import drift_report, drift_table_markdown, plot_drift
 from fraud_platform.monitoring.window import feature_profiles, score_profiles
 from fraud_platform.registry.champion import model_for_day
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
+from fraud_platform.scoring.review_queue import review_queue, review_queue_schema
 from fraud_platform.scoring.schema import daily_predictions_schema
 from fraud_platform.scoring.scorer import profile_scores, score_day
 from fraud_platform.settings import Settings
@@ -40,8 +43,11 @@ def process_day(settings: Settings, day: date, storage_url: str) -> None:
     raw_transactions_schema().validate(raw, lazy=True, inplace=True)
     require_sound_day(raw_footer, max_share=settings.max_quarantine_share)
 
-    labels = labels_of_day(landing, raw, day)
-    store.write_table("confirmed_labels", day, labels)
+    arrived = labels_of_day(landing, day, {day: raw})
+    labels, facts = arrived.labels, LabelFacts.of_table(arrived.labels, arrived.count_by_transaction_day)
+    label_figures(arrived)
+    store.write_table("label_quarantine", day, arrived.quarantine, facts.as_text())
+    store.write_table("confirmed_labels", day, labels, facts.as_text())
     confirmed_labels_schema().validate(labels, lazy=True, inplace=True)
 
     features = build_features(raw)
@@ -59,8 +65,11 @@ def process_day(settings: Settings, day: date, storage_url: str) -> None:
     store.write_table("daily_predictions", day, predictions, scored_footer)
     daily_predictions_schema().validate(predictions, lazy=True, inplace=True)
 
-    days = [date.fromordinal(day.toordinal() - back) for back in reversed(range(settings.drift_window_days))]
-    stored = [each for each in days if store.exists("features", each, "parquet")]
+    queue = review_queue(predictions, day, sample_size=settings.review_sample_size, seed=settings.seed)
+    store.write_table("review_queue", day, queue)
+    review_queue_schema().validate(queue, lazy=True, inplace=True)
+
+    stored = _stored("features", store, day - timedelta(days=settings.drift_window_days - 1), day)
     report = drift_report(
         day=day,
         model_version=version.version,
@@ -76,11 +85,32 @@ def process_day(settings: Settings, day: date, storage_url: str) -> None:
     drift_table_markdown(report)
     store.write_json("drift_report", day, report)
 
-    later = [date.fromordinal(day.toordinal() + ahead) for ahead in range(1, LABEL_HORIZON_DAYS + 1)]
-    arrived = {
-        each: store.read_table("confirmed_labels", each)
-        for each in later
-        if store.exists("confirmed_labels", each, "parquet")
+    first = day - timedelta(days=ROLLING_DAYS - 1)
+    decided = {
+        each: store.read_table("daily_predictions", each, ["transaction_id", "fraud_probability", "prediction"])
+        for each in _stored("daily_predictions", store, first, day)
+        if each != day
     }
-    outcome = outcome_of_day(predictions, {day: labels, **arrived})
+    label_days = _stored("confirmed_labels", store, first, day + timedelta(days=settings.label_horizon_days))
+    known = {
+        each: store.read_table("confirmed_labels", each, ["transaction_id", "Class"])
+        for each in label_days
+        if each != day
+    }
+    outcome = outcome_of_day(
+        day,
+        {**decided, day: predictions},
+        {**known, day: labels},
+        {each: LabelFacts.of_text(store.read_table_metadata("confirmed_labels", each)) for each in label_days},
+        rules=LabelRules(
+            delay_days=settings.label_delay_days,
+            rolling_days=ROLLING_DAYS,
+            unlabelled_is_legitimate=settings.unlabelled_is_legitimate,
+        ),
+        seed=settings.seed,
+    )
     store.write_json("realised_performance", day, outcome.as_dict())
+
+
+def _stored(asset: str, store: DayStore, first: date, last: date) -> list[date]:
+    return [day for day in store.days(asset, "parquet") if first <= day <= last]

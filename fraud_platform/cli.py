@@ -189,7 +189,7 @@ def score(
 
     Example: fraud-platform score transactions.csv --output decisions.parquet
     """
-    from fraud_platform.scoring.scorer import score_file
+    from fraud_platform.scoring.scorer import count_alerts, score_file
 
     source, target = open_location(file), open_location(output)
     if not source.is_file():
@@ -203,7 +203,7 @@ def score(
     # First the entry: an export that is not recorded must not exist.
     trail_of(load_settings()).record("export", subject=f"model/{version.semver}", reason="score", details=what)
     scored.write(output)
-    alerts = int(scored.decisions["prediction"].sum())
+    alerts = count_alerts(scored.decisions)["alerts"]
     out.print(f"{len(scored.decisions):,} transactions scored by {version.semver}, {alerts:,} alerts: {output}")
     if len(scored.quarantine):
         reasons = scored.quarantine["reason"].value_counts()

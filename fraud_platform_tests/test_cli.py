@@ -273,8 +273,20 @@ def test_a_bad_file_is_refused_with_file_column_and_rows(type_in, released, tmp_
     assert not (tmp_path / "out.parquet").exists()
 
 
-def test_a_missing_file_is_one_line(type_in, released, tmp_path):
-    assert_one_line_of(type_in("score", tmp_path / "no.csv", "--output", tmp_path / "o.parquet"), "no.csv")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("score", "no.csv", "--output", "o.parquet"),
+        ("land", "no.csv", "--start", "2026-01-01", "--days", "2"),
+        ("demo", "--csv", "no.csv"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, os.mkfifo], ids=["nothing", "folder", "pipe"])
+def test_what_is_no_file_is_one_line(type_in, released, tmp_path, monkeypatch, arguments, make):
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "no.csv")
+    assert_one_line_of(type_in(*arguments), "no.csv: no such file")
 
 
 def test_bad_rows_are_left_out_and_counted_by_reason(type_in, released, tmp_path):

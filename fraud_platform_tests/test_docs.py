@@ -1,5 +1,7 @@
 """The documents keep up with the code: settings, commands, assets, links, pictures and snippets."""
 
+import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -96,9 +98,14 @@ def test_relative_links_lead_somewhere(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
-def test_python_snippets_compile(document):
+def test_python_snippets_import_what_there_is(document):
     for number, snippet in enumerate(_SNIPPET.findall(document.read_text()), start=1):
-        compile(snippet, f"{_name(document)}, snippet {number}", "exec")
+        tree = ast.parse(snippet, f"{_name(document)}, snippet {number}")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                module = importlib.import_module(node.module)
+                missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+                assert not missing, f"{_name(document)}, snippet {number}: {node.module} has no {missing}"
 
 
 def test_pictures_are_few_small_and_used():

@@ -43,8 +43,8 @@ def judge_day(footer: Mapping[str, str], *, max_share: float) -> DayVerdict:
     return DayVerdict(share <= max_share, share, max_share, by_reason, sentence)
 
 
-def require_sound_day(footer: Mapping[str, str], *, max_share: float) -> None:
-    """Refuses a day whose verdict is not sound; a check blocks only inside one run, this holds in every run.
+def require_sound_day(footer: Mapping[str, str], *, max_share: float) -> DayVerdict:
+    """The verdict on a sound day; any other is refused. A check blocks only inside one run, this holds in every run.
 
     Raises:
         DataError: too many rows of the day are quarantined.
@@ -56,3 +56,4 @@ def require_sound_day(footer: Mapping[str, str], *, max_share: float) -> None:
             f"raw_transactions: {verdict.sentence}: {reasons}; "
             "mend the landed files, or raise FRAUD_MAX_QUARANTINE_SHARE"
         )
+    return verdict

@@ -241,6 +241,12 @@ def _read_parquet(source: LandedSource, columns: _Columns, required: Sequence[st
 def _check_header(label: str, names: Sequence[str], required: Sequence[str], optional: Sequence[str]) -> None:
     """Refuses a file whose columns are not those expected, in whatever order."""
     missing = [name for name in required if name not in names]
+    is_named = bool({name.strip() for name in names} & {*required, *optional})
+    if not is_named and not forbidden_columns(names):
+        # What stands there are no names, but perhaps the values of the first row: they are not repeated.
+        is_one_field = len(names) == 1 and required[0] in names[0]
+        hint = "separate the fields with commas" if is_one_field else "the first row must name the columns"
+        raise DataError(f"{label}: the header lacks {_listed(missing)}; {hint}; mend the file and land it again")
     unexpected = [name for name in dict.fromkeys(names) if name not in required and name not in optional]
     repeated = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
     problems = [
@@ -249,7 +255,7 @@ def _check_header(label: str, names: Sequence[str], required: Sequence[str], opt
         if found
     ]
     if problems:
-        hint = "the first row must name the columns" if len(missing) == len(required) else "mend the file"
+        hint = "mend the file"
         if forbidden := forbidden_columns(unexpected):
             name, kind = next(iter(forbidden.items()))
             hint = f"{_shown(name)} would hold {kind}, which must not enter: delete the file, remove it at its source"

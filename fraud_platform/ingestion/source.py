@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import os
 import re
+import stat
 import zlib
 from types import TracebackType
 from typing import IO, Any, Self
@@ -36,6 +37,7 @@ class LandedSource:
         """Opens `path`.
 
         Raises:
+            DataError: it is a folder, or a pipe or device, which may never begin or end.
             OSError: the storage refuses; FileNotFoundError if nothing is there.
         """
         self.path = path
@@ -44,6 +46,8 @@ class LandedSource:
         if is_remote(path):
             path.fs.invalidate_cache()
             self._file = path.fs.open(path.path, "rb", block_size=_REMOTE_BLOCK_BYTES, cache_type="readahead")
+        elif not stat.S_ISREG(os.stat(path.path).st_mode):
+            raise DataError(f"{self.label} is no file but a folder, pipe or device; land the rows as a file")
         else:
             self._file = open(path.path, "rb", buffering=0)  # noqa: SIM115  closed by __exit__
         self._digest = hashlib.sha256()

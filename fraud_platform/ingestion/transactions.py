@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,20 @@ class IngestionSummary:
             "erased": json.dumps(sorted(self.erased)),
             "fraud_count": "" if self.fraud_count is None else str(self.fraud_count),
             "files": json.dumps([{"name": f.name, "sha256": f.sha256, "byte_count": f.byte_count} for f in self.files]),
+        }
+
+    def as_figures(self) -> dict[str, Any]:
+        """What the day's page shows; of the files their digests."""
+        return {
+            "data_version": self.data_version,
+            "data_origin": self.origin,
+            "landed_rows": self.landed_row_count,
+            "duplicates_removed": self.duplicate_count,
+            "erased": self.erased_count,
+            "quarantined": self.quarantined_count,
+            "quarantined_by_reason": self.quarantined_by_reason,
+            "frauds": "not labelled" if self.fraud_count is None else self.fraud_count,
+            "landed_files": {file.name: file.sha256 for file in self.files},
         }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fraud_platform.monitoring.drift import PSI_MAJOR, PSI_MODERATE, FeatureDrift
+from fraud_platform.monitoring.drift import PSI_MODERATE, FeatureDrift
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,13 @@ class DriftLimits:
 
     Attributes:
         psi: a feature has drifted when its population stability index is at or above this.
-        moderate: at or above this it is worth watching.
         feature_count: so many drifted features mean the day has drifted.
+        moderate: at or above this an index is worth watching.
     """
 
-    psi: float = PSI_MAJOR
+    psi: float
+    feature_count: int
     moderate: float = PSI_MODERATE
-    feature_count: int = 3
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ def drift_report(
     model_version: str,
     reference: Profile,
     analysis_by_day: Mapping[date, Profile],
+    limits: DriftLimits,
     score_reference: ColumnProfile | None = None,
     score_analysis_by_day: Mapping[date, ColumnProfile] | None = None,
-    limits: DriftLimits | None = None,
     origin: str = "landed",
 ) -> dict[str, Any]:
     """How far the last days have moved from what the model was trained on.
@@ -43,9 +43,9 @@ def drift_report(
         reference: the champion's training baseline; a column `fraud_probability` in it is taken as `score_reference`
             when that is None.
         analysis_by_day: feature profiles of the days of the window; days without rows may be left out or be empty.
+        limits: what counts as drift.
         score_reference: the distribution of the champion's probabilities on its validation or training rows.
         score_analysis_by_day: the distribution of the probabilities it gave, by day.
-        limits: what counts as drift; the defaults of `DriftLimits` when None.
         origin: `landed`, `replayed` or `simulated`: where the transactions come from.
 
     Returns:
@@ -56,7 +56,6 @@ def drift_report(
     Raises:
         DataError: the reference is empty, or a day lacks one of its features.
     """
-    limits = limits or DriftLimits()
     score_reference = score_reference or reference.columns.get(SCORE_COLUMN)
     baseline = reference.select(name for name in reference.columns if name != SCORE_COLUMN)
     by_day = {each: analysis_by_day[each].select(baseline.columns) for each in sorted(analysis_by_day)}

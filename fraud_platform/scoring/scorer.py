@@ -164,6 +164,12 @@ def score_file(
     return ScoredFile(pd.DataFrame(decisions, columns=list(SCORE_FILE_COLUMNS)), landed.quarantine)
 
 
+def count_alerts(decisions: pd.DataFrame) -> dict[str, float]:
+    """How many of these decisions are `alerts`, and which share of them all, the `alert_rate`."""
+    alerts = int(decisions["prediction"].sum())
+    return {"alerts": alerts, "alert_rate": alerts / max(len(decisions), 1)}
+
+
 def profile_scores(predictions: pd.DataFrame) -> Profile:
     """The distribution of `fraud_probability` among these predictions, for drift to compare."""
     return profile_table(predictions, ["fraud_probability"])

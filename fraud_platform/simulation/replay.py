@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from upath import UPath
 
 from fraud_platform.errors import DataError
 from fraud_platform.governance.card_columns import forbidden_columns
@@ -43,27 +44,18 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
     import pyarrow as pa
 
     location, path = open_location(path), mask_card_numbers(str(path))
-    try:
-        with location.open("rb") as file:
-            table = _parse(location.name, file)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; give a file in the format of creditcard.csv") from None
-    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
-        # The parser's own words quote the row, which may hold what must not be shown.
-        kind = type(error).__name__
-        raise DataError(f"{path}: cannot be read as a table ({kind}); give CSV, csv.gz or Parquet") from None
-
+    table, names = _read(location, path)
     needed = (*LANDED_COLUMNS, LABEL_COLUMN)
-    missing = [name for name in needed if name not in table.column_names]
+    missing = [name for name in needed if name not in names]
     if missing:
         raise DataError(f"{path}: lacks the column(s) {', '.join(missing)}; it must have Time, V1..V28, Amount, Class")
-    if forbidden := forbidden_columns(table.column_names):
+    if forbidden := forbidden_columns(names):
         kinds = ", ".join(sorted(set(forbidden.values())))
         raise DataError(f"{path}: a column would hold {kinds}, which must not enter; delete the file")
-    known = {*needed, ID_COLUMN} & set(table.column_names)
-    if len(table.column_names) > len(known):
+    known = {*needed, ID_COLUMN} & set(names)
+    if len(names) > len(known):
         # Unknown names are not repeated: in a file without a header they are the first row's values.
-        surplus = len(table.column_names) - len(known)
+        surplus = len(names) - len(known)
         raise DataError(f"{path}: has {surplus} unexpected or repeated column(s); keep Time, V1..V28, Amount, Class")
     if len(table) == 0:
         raise DataError(f"{path}: holds no rows; give a file in the format of creditcard.csv")
@@ -74,7 +66,7 @@ def read_public_file(path: str | os.PathLike[str]) -> pd.DataFrame:
             raise DataError(f"{path}: column {name} holds {shown} where numbers are expected; mend the file")
 
     columns = {name: table.column(name).to_numpy().astype(np.float64) for name in LANDED_COLUMNS}
-    identity = _identifiers(path, table) if ID_COLUMN in table.column_names else {}
+    identity = _identifiers(path, table) if ID_COLUMN in names else {}
     _refuse_card_numbers(path, identity, columns)
     labels = table.column(LABEL_COLUMN).to_numpy()
     wrong = np.flatnonzero(~np.isin(labels, (0, 1)))
@@ -167,6 +159,25 @@ def _deal(labels: NDArray[np.int8], wanted: int, generator: np.random.Generator)
     legitimate = generator.permutation(np.flatnonzero(labels == 0))
     frauds = round(wanted * len(fraudulent) / len(labels))
     return np.concatenate([legitimate[: wanted - frauds], fraudulent[:frauds]])
+
+
+def _read(location: UPath, label: str) -> "tuple[pa.Table, list[str]]":
+    """The file as it is and the names of its columns, or the reason why it cannot be read."""
+    import pyarrow as pa
+
+    # A pipe or device may never begin or end.
+    if not location.is_file():
+        raise DataError(f"{label}: no such file; give a file in the format of creditcard.csv")
+    try:
+        with location.open("rb") as file:
+            table = _parse(location.name, file)
+        return table, table.column_names
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        # The parser's own words quote the row, which may hold what must not be shown.
+        kind = type(error).__name__
+        raise DataError(f"{label}: cannot be read as a table ({kind}); give CSV, csv.gz or Parquet") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{label}: is no UTF-8 text; save the file as UTF-8") from None
 
 
 def _parse(name: str, file: IO[bytes]) -> "pa.Table":

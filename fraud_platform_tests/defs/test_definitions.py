@@ -169,5 +169,9 @@ def test_the_calendar_ends_with_the_last_complete_day_in_utc():
     assert DAYS.end_offset == 0
 
 
-def test_everything_that_is_asked_for_is_provided():
+def test_what_is_asked_for_is_provided_and_nothing_else():
     dg.Definitions.validate_loadable(defs)
+    askers = [*defs.assets, *defs.asset_checks, *defs.sensors]
+    asked_for = {key for asker in askers for key in asker.required_resource_keys}
+    # Dagster's own, for the checks' outputs: they have none.
+    assert asked_for - {"io_manager"} == set(defs.resources)

@@ -54,7 +54,8 @@ def test_features_come_in_the_order_of_the_contract() -> None:
 
 
 def test_features_satisfy_their_schema() -> None:
-    features_schema().validate(build_features(raw_table(200)), lazy=True)
+    features = build_features(raw_table(200))
+    pd.testing.assert_frame_equal(features_schema().validate(features, lazy=True), features)
 
 
 def test_landed_values_are_kept_to_float32() -> None:

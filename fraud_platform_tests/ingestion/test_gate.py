@@ -48,5 +48,7 @@ def test_an_unsound_day_is_refused_with_what_to_do():
     )
 
 
-def test_a_sound_day_passes_in_silence():
-    require_sound_day(footer(2000, missing=20), max_share=0.01)
+def test_a_sound_day_passes_with_its_verdict():
+    verdict = require_sound_day(footer(2000, missing=20), max_share=0.01)
+    assert verdict.is_sound
+    assert verdict.sentence == "20 of 2,000 landed rows are quarantined (1.00%, limit 1.00%)"

@@ -59,7 +59,8 @@ REFUSED = {
     "index column": ("a.csv", make_rows(3).to_csv(), "does not expect column ''"),
     "repeated column": ("a.csv", TEXT.replace("V2,", "V1,V2,", 1), "repeats column 'V1'"),
     "no header": ("a.csv", TEXT.split("\n", 1)[1], "the first row must name the columns"),
-    "semicolons": ("a.csv", TEXT.replace(",", ";"), "the first row must name the columns"),
+    "semicolons": ("a.csv", TEXT.replace(",", ";"), "separate the fields with commas"),
+    "spaces around names": ("a.csv", TEXT.replace(",", " , ", 30), "does not expect columns 'Time ', ' V1 '"),
     "card number as column": ("a.csv", TEXT.replace("V3,", f"{CARD},", 1), "'[card number]'"),
     "text in a number": ("a.csv", with_field(TEXT, 7, "V3", "abc"), "column V3 holds no number in data row 7"),
     "NUL byte": ("a.csv", with_field(TEXT, 9, "Amount", "1\x00"), "column Amount holds no number in data row 9"),
@@ -131,6 +132,14 @@ def test_a_card_number_in_a_file_name_is_never_shown(
         ingest_day(zone, DAY)
     assert CARD not in str(refusal.value)
     assert "[card number].csv" in str(refusal.value)
+
+
+def test_values_where_names_should_stand_are_never_shown(land: Callable[..., Path], zone: LandingZone) -> None:
+    land("a.csv", "31.25" + TEXT.split("\n", 1)[1])
+    with pytest.raises(DataError, match="the first row must name the columns") as refusal:
+        ingest_day(zone, DAY)
+    assert "31.25" not in str(refusal.value)
+    assert "does not expect" not in str(refusal.value)
 
 
 def test_a_card_number_beside_a_bad_field_is_never_shown(land: Callable[..., Path], zone: LandingZone) -> None:
@@ -212,6 +221,13 @@ def test_text_numbers_are_read_to_the_last_bit(land: Callable[..., Path], zone: 
 def test_a_file_removed_before_it_is_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone.csv is gone since it was listed"):
         reading.read_landed_table(UPath(tmp_path / "gone.csv"), required=LANDED_COLUMNS)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "day.csv")
+    with pytest.raises(DataError, match=r"day.csv is no file but a folder, pipe or device"):
+        reading.read_landed_table(UPath(tmp_path / "day.csv"), required=LANDED_COLUMNS)
 
 
 class _Interrupted(LandedSource):

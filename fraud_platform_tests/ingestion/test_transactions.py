@@ -36,7 +36,12 @@ def test_the_table_keeps_its_contract(land: Callable[..., Path], zone: LandingZo
     table = raw_transactions_schema().validate(ingested.transactions)
     assert tuple(table.columns) == RAW_TRANSACTIONS_COLUMNS
     assert table["Class"].isna().sum() == 50
-    assert ingested.summary.fraud_count == 1
+    figures = ingested.summary.as_figures()
+    assert (figures["landed_rows"], figures["frauds"], sorted(figures["landed_files"])) == (
+        100,
+        1,
+        ["a.csv", "b.parquet"],
+    )
     assert table.equals(table.sort_values(["event_time", "transaction_id"]))
     assert_every_row_is_counted(ingested)
 
@@ -49,6 +54,7 @@ def test_an_unlabelled_or_empty_day_keeps_the_contract_too(land: Callable[..., P
     raw_transactions_schema().validate(ingested.transactions)
     assert ingested.summary.fraud_count is None
     assert ingested.summary.as_metadata()["fraud_count"] == ""
+    assert ingested.summary.as_figures()["frauds"] == "not labelled"
 
 
 def test_every_second_of_any_day_falls_into_the_partition_day() -> None:

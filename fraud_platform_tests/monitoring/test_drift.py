@@ -26,6 +26,8 @@ from fraud_platform.monitoring.drift import (
 )
 from fraud_platform.monitoring.limits import DriftLimits, judge_drift
 
+LIMITS = DriftLimits(psi=0.25, feature_count=3)
+
 
 def column(values: object) -> ColumnProfile:
     return table(x=values).columns["x"]
@@ -193,7 +195,7 @@ def drifted(count: int, of: int, rows: int = 5000) -> tuple[FeatureDrift, ...]:
 
 @pytest.mark.parametrize(("count", "is_drifted"), [(0, False), (2, False), (3, True), (5, True)])
 def test_three_drifted_features_mean_drift(count: int, is_drifted: bool) -> None:
-    verdict = judge_drift(drifted(count, of=6), DriftLimits())
+    verdict = judge_drift(drifted(count, of=6), LIMITS)
     assert verdict.is_drifted is is_drifted
     assert verdict.drifted_features == tuple(f"V{number}" for number in range(count, 0, -1))  # the strongest first
     assert verdict.sentence.startswith("Drifted" if is_drifted else "Stable")
@@ -203,11 +205,11 @@ def test_three_drifted_features_mean_drift(count: int, is_drifted: bool) -> None
 def test_a_handful_of_transactions_is_no_drift() -> None:
     features = drifted(0, of=6, rows=6)
     assert max(feature.psi for feature in features) > 0.25
-    assert judge_drift(features, DriftLimits()).status == "stable"
+    assert judge_drift(features, LIMITS).status == "stable"
 
 
 def test_nothing_to_compare_is_not_applicable() -> None:
-    verdict = judge_drift((), DriftLimits())
+    verdict = judge_drift((), LIMITS)
     assert verdict.status == "not_applicable"
     assert not verdict.is_drifted
 

@@ -36,10 +36,13 @@ def scores(by_day: dict[date, Profile]) -> dict[date, ColumnProfile]:
     return {day: profile.columns["fraud_probability"] for day, profile in by_day.items()}
 
 
+def compare(**arguments: Any) -> dict[str, Any]:
+    limits = DriftLimits(psi=0.25, feature_count=3)
+    return drift_report(**{"day": DAY, "model_version": "3", "limits": limits, **arguments})
+
+
 def report_of(by_day: dict[date, Profile], **arguments: Any) -> dict[str, Any]:
-    return drift_report(
-        day=DAY,
-        model_version="3",
+    return compare(
         reference=day_profile(1, rows=10_000),
         analysis_by_day=by_day,
         score_analysis_by_day=scores(by_day),
@@ -84,22 +87,18 @@ def test_the_window_is_compared_as_a_whole() -> None:
 def test_the_score_does_not_count_as_a_feature() -> None:
     by_day = days(0, 0)
     shifted = scores({day: day_profile(5, 8.0) for day in by_day})
-    report = drift_report(
-        day=DAY,
-        model_version="3",
+    report = compare(
         reference=day_profile(1),
         analysis_by_day=by_day,
         score_analysis_by_day=shifted,
-        limits=DriftLimits(feature_count=1),
+        limits=DriftLimits(psi=0.25, feature_count=1),
     )
     assert report["score"]["psi_verdict"] == "major"
     assert report["verdict"]["status"] == "stable"
 
 
 def test_the_score_may_be_missing() -> None:
-    report = drift_report(
-        day=DAY, model_version="3", reference=day_profile(1).select(FEATURES), analysis_by_day=days(0, 0)
-    )
+    report = compare(reference=day_profile(1).select(FEATURES), analysis_by_day=days(0, 0))
     assert report["score"] is None
     assert plot_drift(report).startswith(PNG_SIGNATURE)
 
@@ -107,9 +106,7 @@ def test_the_score_may_be_missing() -> None:
 def test_a_day_without_scores_has_no_score_index() -> None:
     by_day = days(0, 0)
     only_last = {DAY: scores(by_day)[DAY]}
-    report = drift_report(
-        day=DAY, model_version="3", reference=day_profile(1), analysis_by_day=by_day, score_analysis_by_day=only_last
-    )
+    report = compare(reference=day_profile(1), analysis_by_day=by_day, score_analysis_by_day=only_last)
     assert report["score"]["psi_by_day"][0] is None
     assert report["score"]["psi_by_day"][1] >= 0
     assert plot_drift(report).startswith(PNG_SIGNATURE)
@@ -132,17 +129,15 @@ def test_empty_days_leave_no_trace_in_the_window() -> None:
 
 def test_an_unusable_reference_is_refused() -> None:
     with pytest.raises(DataError, match="reference profile has no values"):
-        drift_report(day=DAY, model_version="3", reference=day_profile(1, rows=0), analysis_by_day=days(0))
+        compare(reference=day_profile(1, rows=0), analysis_by_day=days(0))
     lacking = {DAY: day_profile(1).select(["V2"])}
     with pytest.raises(DataError, match="lacks V1"):
-        drift_report(day=DAY, model_version="3", reference=day_profile(1), analysis_by_day=lacking)
+        compare(reference=day_profile(1), analysis_by_day=lacking)
 
 
 def test_the_report_is_json_with_finite_numbers_only() -> None:
     constant = pd.DataFrame(1.0, index=range(2), columns=FEATURES)
-    report = drift_report(
-        day=DAY,
-        model_version="3",
+    report = compare(
         reference=profile_table(constant, FEATURES),
         analysis_by_day={DAY: profile_table(constant * 2, FEATURES)},
     )

@@ -14,7 +14,7 @@ from fraud_platform.errors import DataError
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.ingestion.schema import LANDED_COLUMNS
 from fraud_platform.scoring.schema import PREDICTION_COLUMNS, SCORE_FILE_COLUMNS, daily_predictions_schema
-from fraud_platform.scoring.scorer import profile_scores, rank_by_suspicion, score_day, score_file
+from fraud_platform.scoring.scorer import count_alerts, profile_scores, rank_by_suspicion, score_day, score_file
 from fraud_platform.storage import DayStore
 from fraud_platform.training.calibration import sigmoid
 from fraud_platform_tests.scoring.models import Line, boosted_trees, bundle_of, features_of
@@ -110,6 +110,11 @@ def test_a_day_without_a_feature_column_is_refused():
     features = features_of(rows_with_first_feature([0])).drop(columns="V14")
     with pytest.raises(DataError, match="V14"):
         score_day(features, bundle_of(Line()), "3", scored_at=SCORED_AT)
+
+
+def test_alerts_are_counted_and_a_day_without_rows_has_none():
+    assert count_alerts(pd.DataFrame({"prediction": [0, 1, 1, 0, 0]})) == {"alerts": 2, "alert_rate": 0.4}
+    assert count_alerts(pd.DataFrame({"prediction": []})) == {"alerts": 0, "alert_rate": 0.0}
 
 
 def test_changing_a_scored_day_leaves_its_features_alone():

@@ -1,8 +1,10 @@
 """Rules of replaying a public file: every row once, its second of the day kept, each class shared out evenly."""
 
 import gzip
+import os
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -130,6 +132,13 @@ def test_a_file_that_breaks_the_format_is_refused_by_name_and_place(tmp_path, da
     assert "4111" not in str(refusal.value)
 
 
+def test_a_file_in_another_encoding_is_refused(tmp_path):
+    text = public_table(4, 1).rename(columns={"Amount": "Montant \u00e9"}).to_csv(index=False)
+    (tmp_path / "public.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"public\.csv: is no UTF-8 text"):
+        read_public_file(tmp_path / "public.csv")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -147,6 +156,8 @@ def test_an_unreadable_file_is_refused_without_quoting_it(tmp_path, name, conten
     assert "4111" not in str(refusal.value)
 
 
-def test_a_missing_file_is_refused(tmp_path):
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, os.mkfifo], ids=["nothing", "folder", "pipe"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "creditcard.csv")
     with pytest.raises(DataError, match="no such file"):
         read_public_file(tmp_path / "creditcard.csv")

@@ -39,15 +39,7 @@ def raw_transactions(day: date, platform: Platform) -> dg.Output:
         DescribedTable(ingested.transactions, summary.as_metadata()),
         metadata={
             **table_metadata(ingested.transactions, raw_transactions_schema()),
-            "data_version": summary.data_version,
-            "data_origin": summary.origin,
-            "landed_rows": summary.landed_row_count,
-            "duplicates_removed": summary.duplicate_count,
-            "erased": summary.erased_count,
-            "quarantined": summary.quarantined_count,
-            "quarantined_by_reason": summary.quarantined_by_reason,
-            "frauds": "not labelled" if summary.fraud_count is None else summary.fraud_count,
-            "landed_files": {file.name: file.sha256 for file in summary.files},
+            **summary.as_figures(),
             "landing_fingerprint": fingerprint,
         },
     )
@@ -75,28 +67,23 @@ def confirmed_labels(day: date, raw_transactions: DayMap, platform: Platform) ->
     that arrived before their transaction and labels that contradict each other go to `label_quarantine`, each with its
     file, row and reason.
     """
+    from fraud_platform.ingestion.label_figures import label_figures
     from fraud_platform.ingestion.label_lookup import LabelFacts
-    from fraud_platform.ingestion.labels import UNKNOWN_TRANSACTION, labels_of_day
+    from fraud_platform.ingestion.labels import labels_of_day
     from fraud_platform.ingestion.landing import LABELS
     from fraud_platform.ingestion.schema import confirmed_labels_schema
 
     fingerprint = platform.landing.fingerprint(day, LABELS)
     arrived = labels_of_day(platform.landing, day, raw_transactions, platform.tombstones())
-    labels, refused = arrived.labels, arrived.quarantined_by_reason
+    labels, refused = arrived.labels, json.dumps(arrived.quarantined_by_reason)
     facts = LabelFacts.of_table(labels, arrived.count_by_transaction_day).as_text()
     platform.store.write_table("label_quarantine", day, arrived.quarantine, facts)
     return dg.Output(
-        DescribedTable(labels, {**facts, "quarantined_by_reason": json.dumps(refused)}),
+        DescribedTable(labels, {**facts, "quarantined_by_reason": refused}),
         metadata={
             **table_metadata(labels, confirmed_labels_schema()),
             **facts,
-            "frauds": int((labels["Class"] == 1).sum()),
+            **label_figures(arrived),
             "landing_fingerprint": fingerprint,
-            "by_source": {str(source): int(count) for source, count in labels["source"].value_counts().items()},
-            "by_transaction_day": {each.isoformat(): n for each, n in arrived.count_by_transaction_day.items()},
-            "quarantined": len(arrived.quarantine),
-            "quarantined_by_reason": refused,
-            "labels_without_transaction": refused.get(UNKNOWN_TRANSACTION, 0),
-            "days_searched": arrived.searched_day_count,
         },
     )

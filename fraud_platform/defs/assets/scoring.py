@@ -33,7 +33,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
     from fraud_platform.ingestion.gate import require_sound_day
     from fraud_platform.registry.champion import model_for_day
     from fraud_platform.scoring.schema import daily_predictions_schema
-    from fraud_platform.scoring.scorer import profile_scores, score_day
+    from fraud_platform.scoring.scorer import count_alerts, profile_scores, score_day
 
     footer = platform.store.read_table_metadata("raw_transactions", day)
     require_sound_day(footer, max_share=platform.settings.max_quarantine_share)
@@ -50,7 +50,6 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
         reason_count=platform.settings.reasons_per_alert,
         challenger=shadow.challenger,
     )
-    alerts = int(predictions["prediction"].sum())
     origin = {"data_origin": footer["origin"], "model_origin": chosen.version.origin}
     return dg.Output(
         DescribedTable(
@@ -65,8 +64,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
         ),
         metadata={
             **table_metadata(predictions, daily_predictions_schema()),
-            "alerts": alerts,
-            "alert_rate": alerts / max(len(predictions), 1),
+            **count_alerts(predictions),
             "model_version": chosen.version.version,
             "model_semver": chosen.version.semver,
             "model_as_of": chosen.version.as_of.isoformat(),
