@@ -5,8 +5,8 @@ Which parameters win does not belong here (tuning), nor does how a model is fitt
 Imbalance is one searched parameter in every family, `fraud_weight_exponent`: a fraud counts as much as
 (legitimate rows / frauds) ** exponent legitimate rows. 1 is what scikit-learn calls "balanced" (the same share of every
 bootstrap: "balanced_subsample"), XGBoost `scale_pos_weight` = that ratio (578 in the public file) and LightGBM
-`is_unbalance`; 0 leaves the rows as they are. Every search starts at 1 and then tries 0: which is better differs
-between families and with the share of frauds.
+`is_unbalance`; 0 leaves the rows as they are. Every search starts at 0 and then tries 1: which is better differs
+between families and with the share of frauds, and of equals the one that leaves the rows as they are is kept.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,8 +40,8 @@ class Candidate:
         name: the algorithm, as settings and registry spell it.
         simplicity: rank among candidates, 0 the simplest; the simpler of two equally good ones is chosen. A forest of
             deep trees comes last: it is the largest, and the only one whose reasons are not exact in log-odds.
-        starting_point: first parameters to try, with the blueprint's class weighting.
-        reference_point: second parameters to try, good on the public file without class weighting.
+        reference_point: first parameters to try, good on the public file without class weighting.
+        starting_point: second parameters to try, with the blueprint's class weighting.
         suggest: the search space: further parameters from an Optuna trial.
         fit: makes a model of parameters and rows.
         search_overrides: parameters that differ during the search, to save time.
