@@ -26,8 +26,8 @@ Parameters = Mapping[str, float | int]
 _BOOSTER_THREADS = 1
 # Rounds without a better average precision on the watched rows after which boosting stops.
 _PATIENCE_ROUNDS = 200
-# Of the rounds this close to the best, the last is kept. With tens of frauds the best round is mostly luck, and too many
-# rounds cost far less than too few: on the public file 600 rounds reach 0.84, the luckiest round, about the 100th, 0.81.
+# Of the rounds this close to the best, the last is kept. With tens of frauds the best round is mostly luck, and too
+# many rounds cost far less than too few: on the public file 600 rounds reach 0.84, the luckiest, about the 100th, 0.81.
 _ROUND_TOLERANCE = 0.01
 # What is no parameter of the libraries themselves.
 _OWN_PARAMETERS = ("n_estimators", "fraud_weight_exponent")
@@ -195,6 +195,8 @@ def fit_lightgbm(
             "valid_sets": [watched],
             "valid_names": ["watched"],
             "callbacks": [patience, lightgbm.record_evaluation(reached)],
+            # Otherwise everything after the best round is thrown away.
+            "keep_training_booster": True,
         }
     booster = lightgbm.train(settings, data, num_boost_round=int(parameters["n_estimators"]), **stopping)
     if stopping:

@@ -8,7 +8,7 @@ from fraud_platform.errors import DataError
 from fraud_platform.metrics import average_precision
 from fraud_platform.settings import CANDIDATES as CANDIDATE_NAMES
 from fraud_platform.training.candidates import CANDIDATES, select_candidates
-from fraud_platform.training.fitting import FitRows
+from fraud_platform.training.fitting import FitRows, last_good_round
 from fraud_platform.training.sampling import subsample_legitimate
 from fraud_platform_tests.training.labelled_rows import make_rows
 
@@ -56,7 +56,7 @@ def test_exponent_one_is_scikit_learns_balanced() -> None:
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES.values(), ids=lambda candidate: candidate.name)
-def test_the_search_begins_with_the_blueprints_weighting_and_then_without(candidate) -> None:
+def test_both_points_lie_in_the_space_with_the_blueprints_weighting_and_without(candidate) -> None:
     assert candidate.starting_point["fraud_weight_exponent"] == 1.0
     assert candidate.reference_point["fraud_weight_exponent"] == 0.0
     # Both points lie inside the search space, so that Optuna learns from them.
@@ -120,12 +120,24 @@ def test_few_rows_are_all_kept_without_weights() -> None:
 def test_boosting_stops_where_the_watched_rows_no_longer_gain(name: str) -> None:
     rows, watched = make_rows(800, 60), make_rows(800, 60, seed=1)
     fit = CANDIDATES[name].fit
-    params = {**CANDIDATES[name].starting_point, "n_estimators": 300}
+    params = {**CANDIDATES[name].starting_point, "n_estimators": 600}
     whole = fit(params, FitRows(rows.features, rows.labels), seed=1)
     stopped = fit(params, FitRows(rows.features, rows.labels), seed=1, watch=FitRows(watched.features, watched.labels))
-    assert whole.round_count == 300
-    assert 1 <= stopped.round_count < 300
+    assert whole.round_count == 600
+    assert 1 <= stopped.round_count < 600
     again = fit({**params, "n_estimators": stopped.round_count}, FitRows(rows.features, rows.labels), seed=1)
     np.testing.assert_array_equal(
         again.predict_probability(watched.features), stopped.predict_probability(watched.features)
     )
+
+
+@pytest.mark.parametrize(
+    ("reached", "kept"),
+    [
+        ([0.1, 0.5, 0.8, 0.7], 3),  # nothing after the best comes near it
+        ([0.1, 0.8, 0.795, 0.5, 0.792, 0.4], 5),  # the last that is as good to within 0.01
+        ([0.8], 1),  # one round at least
+    ],
+)
+def test_the_last_round_as_good_as_the_best_is_kept(reached: list[float], kept: int) -> None:
+    assert last_good_round(reached) == kept

@@ -154,7 +154,10 @@ def test_the_stated_fraud_rate_reaches_threshold_figures_and_provenance() -> Non
     assert bundle.provenance["legitimate_weight"] == 20.0
     # 100 frauds, and 1,200 legitimate rows that count 20 each.
     share = 100 / (100 + 1_200 * 20)
-    assert bundle.predict(rows.beside(validation).features).mean() < 5 * share
+    both = rows.beside(validation)
+    assert np.average(bundle.predict(both.features), weights=both.weights) == pytest.approx(share, rel=0.5)
+    blind = train_small(("logistic_regression",)).bundle
+    assert np.average(blind.predict(both.features), weights=both.weights) > 2 * share
 
 
 def test_a_feature_that_knows_the_answer_is_named() -> None:
