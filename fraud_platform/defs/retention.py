@@ -10,7 +10,6 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterInstance
 
-from fraud_platform.defs.instance import HomeComputeLogs
 from fraud_platform.defs.jobs import DAILY_ASSETS, RETRAINING_ASSETS
 from fraud_platform.defs.resources import Platform
 from fraud_platform.governance.log_retention import archive, expired_archives, old_logs, remove_archive
@@ -97,5 +96,8 @@ def rules_of(settings: Settings) -> tuple[RetentionRule, ...]:
 
 def hot_logs(instance: DagsterInstance) -> Path | None:
     """Where runs write their logs; None where another instance than the platform's own decides about them."""
+    # Brings the database libraries along, which the code location does without.
+    from fraud_platform.defs.instance import HomeComputeLogs
+
     logs = instance.compute_log_manager
     return logs.folder if isinstance(logs, HomeComputeLogs) else None
