@@ -112,4 +112,6 @@ def test_dagsters_loggers_are_redacted_and_its_event_log_stays_clean(written, tm
         messages = [record.user_message for record in instance.all_logs(instance.get_runs()[0].run_id)]
     assert [message for message in messages if "card" in message] == ["card [card number]"] * 2
     stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert b"4111" not in stored + "".join(capfd.readouterr()).encode()
+    everything = stored + "".join(capfd.readouterr()).encode()
+    # Four digits alone turn up in identifiers and times, by chance.
+    assert not any(spelling.encode() in everything for spelling in (CARD, GROUPED))
