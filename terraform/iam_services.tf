@@ -15,23 +15,37 @@ locals {
       write  = [{ bucket = "storage", prefix = local.compute_log_prefix }]
       delete = []
     }
-    # Does the work. Nobody but upstream systems writes to the landing zone, and a run deletes nothing.
+    # Does the work, the job `retention` included, which deletes from storage. Nobody but upstream systems writes to the
+    # landing zone.
     run = {
-      read   = [{ bucket = "landing", prefix = local.landing_prefix }, { bucket = "storage", prefix = local.storage_prefix }]
-      write  = [{ bucket = "storage", prefix = local.storage_prefix }]
-      delete = []
+      read = [
+        { bucket = "landing", prefix = local.landing_prefix },
+        { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
+      ]
+      write = [
+        { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
+      ]
+      delete = [{ bucket = "storage", prefix = local.storage_prefix }]
     }
-    # Commands by hand (`fraud-platform doctor` and others), which may put things right: also delete. `doctor` writes
-    # a probe, and removes it.
+    # Commands by hand, `fraud-platform doctor`, `erase` and others. `doctor` also writes a probe to each place, and
+    # removes it.
     command = {
-      read = [{ bucket = "landing", prefix = local.landing_prefix }, { bucket = "storage", prefix = local.storage_prefix }]
+      read = [
+        { bucket = "landing", prefix = local.landing_prefix },
+        { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
+      ]
       write = [
         { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
         { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
       ]
       delete = [
         { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
         { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = "${local.audit_prefix}/.doctor-" },
       ]
     }
     # Keeps models for everybody, who reach them only through it.
