@@ -153,7 +153,8 @@ data "aws_iam_policy_document" "service" {
       condition {
         test     = "StringLike"
         variable = "s3:prefix"
-        values   = [statement.value.prefix, "${statement.value.prefix}/*"]
+        # Looking for the newest entry of the audit trail begins at the top of its bucket, where nothing else is.
+        values = concat([statement.value.prefix, "${statement.value.prefix}/*"], statement.value.bucket == "audit" ? [""] : [])
       }
     }
   }
