@@ -15,23 +15,37 @@ locals {
       write  = [{ bucket = "storage", prefix = local.compute_log_prefix }]
       delete = []
     }
-    # Does the work. Nobody but upstream systems writes to the landing zone, and a run deletes nothing.
+    # Does the work, the job `retention` included, which deletes from storage. Nobody but upstream systems writes to the
+    # landing zone.
     run = {
-      read   = [{ bucket = "landing", prefix = local.landing_prefix }, { bucket = "storage", prefix = local.storage_prefix }]
-      write  = [{ bucket = "storage", prefix = local.storage_prefix }]
-      delete = []
+      read = [
+        { bucket = "landing", prefix = local.landing_prefix },
+        { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
+      ]
+      write = [
+        { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
+      ]
+      delete = [{ bucket = "storage", prefix = local.storage_prefix }]
     }
-    # Commands by hand (`fraud-platform doctor` and others), which may put things right: also delete. `doctor` writes
-    # a probe, and removes it.
+    # Commands by hand, `fraud-platform doctor`, `erase` and others. `doctor` also writes a probe to each place, and
+    # removes it.
     command = {
-      read = [{ bucket = "landing", prefix = local.landing_prefix }, { bucket = "storage", prefix = local.storage_prefix }]
+      read = [
+        { bucket = "landing", prefix = local.landing_prefix },
+        { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
+      ]
       write = [
         { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
         { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
       ]
       delete = [
         { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
         { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = "${local.audit_prefix}/.doctor-" },
       ]
     }
     # Keeps models for everybody, who reach them only through it.
@@ -139,7 +153,8 @@ data "aws_iam_policy_document" "service" {
       condition {
         test     = "StringLike"
         variable = "s3:prefix"
-        values   = [statement.value.prefix, "${statement.value.prefix}/*"]
+        # Looking for the newest entry of the audit trail begins at the top of its bucket, where nothing else is.
+        values = concat([statement.value.prefix, "${statement.value.prefix}/*"], statement.value.bucket == "audit" ? [""] : [])
       }
     }
   }
@@ -197,92 +212,6 @@ data "aws_iam_policy_document" "service" {
         variable = "kms:EncryptionContext:aws:s3:arn"
         values   = statement.value
       }
-    }
-  }
-}
-
-# Runs are tasks: the daemon starts, watches and ends them, the webserver ends them when somebody says so.
-
-resource "aws_iam_role_policy" "runs" {
-  for_each = toset(["daemon", "webserver"])
-
-  name   = "runs"
-  role   = aws_iam_role.service[each.key].id
-  policy = data.aws_iam_policy_document.runs[each.key].json
-}
-
-data "aws_iam_policy_document" "runs" {
-  for_each = toset(["daemon", "webserver"])
-
-  # This action knows no resources; it shows names and settings, no secret.
-  statement {
-    sid       = "KnowTheTaskDefinition"
-    actions   = ["ecs:DescribeTaskDefinition"]
-    resources = ["*"]
-  }
-
-  statement {
-    sid       = "WatchAndEnd"
-    actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
-    resources = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${aws_ecs_cluster.main.name}/*"]
-  }
-
-  dynamic "statement" {
-    for_each = each.key == "daemon" ? [1] : []
-
-    content {
-      sid       = "Start"
-      actions   = ["ecs:RunTask"]
-      resources = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task-definition/${local.task_families["run"]}:*"]
-
-      condition {
-        test     = "ArnEquals"
-        variable = "ecs:cluster"
-        values   = [aws_ecs_cluster.main.arn]
-      }
-    }
-  }
-
-  dynamic "statement" {
-    for_each = each.key == "daemon" ? [1] : []
-
-    content {
-      sid       = "NameWhatIsStarted"
-      actions   = ["ecs:TagResource"]
-      resources = ["arn:${local.partition}:ecs:${var.region}:${var.account_id}:task/${aws_ecs_cluster.main.name}/*"]
-
-      condition {
-        test     = "StringEquals"
-        variable = "ecs:CreateAction"
-        values   = ["RunTask"]
-      }
-    }
-  }
-
-  dynamic "statement" {
-    for_each = each.key == "daemon" ? [1] : []
-
-    content {
-      sid       = "HandOverTheRunsRoles"
-      actions   = ["iam:PassRole"]
-      resources = [aws_iam_role.service["run"].arn, aws_iam_role.execution.arn]
-
-      condition {
-        test     = "StringEquals"
-        variable = "iam:PassedToService"
-        values   = ["ecs-tasks.amazonaws.com"]
-      }
-    }
-  }
-
-  # What a task that failed has printed goes into the run's history.
-  dynamic "statement" {
-    for_each = each.key == "daemon" ? [1] : []
-
-    content {
-      sid       = "ReadWhatFailed"
-      actions   = ["logs:GetLogEvents"]
-      resources = ["${aws_cloudwatch_log_group.platform["tasks"].arn}:log-stream:*"]
     }
   }
 }

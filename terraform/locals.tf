@@ -23,6 +23,8 @@ locals {
   landing_prefix     = "landing"
   storage_prefix     = "storage"
   compute_log_prefix = "${local.storage_prefix}/compute_logs"
+  tombstone_prefix   = "${local.storage_prefix}/tombstones"
+  audit_prefix       = "audit"
   artifact_prefix    = "mlflow"
 
   artifacts_url = "s3://${aws_s3_bucket.data["mlflow"].id}/${local.artifact_prefix}"
@@ -37,6 +39,7 @@ locals {
   environment = merge(var.settings, {
     FRAUD_LANDING       = "s3://${aws_s3_bucket.data["landing"].id}/${local.landing_prefix}"
     FRAUD_STORAGE       = "s3://${aws_s3_bucket.data["storage"].id}/${local.storage_prefix}"
+    FRAUD_AUDIT         = "s3://${aws_s3_bucket.data["audit"].id}/${local.audit_prefix}"
     FRAUD_START_DATE    = var.start_date
     FRAUD_POSTGRES_URL  = local.database_urls.dagster
     MLFLOW_TRACKING_URI = local.tracking_url

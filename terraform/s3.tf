@@ -6,9 +6,10 @@ locals {
   buckets = {
     landing  = { is_replicated = true }  # FRAUD_LANDING: what upstream systems delivered
     storage  = { is_replicated = true }  # FRAUD_STORAGE: every asset of every day, and what Dagster's runs printed
+    audit    = { is_replicated = true }  # FRAUD_AUDIT: the platform's own audit trail, to which can only be added
     mlflow   = { is_replicated = true }  # MLflow's artifacts: models and their cards
     releases = { is_replicated = false } # the compose stack of each release
-    trail    = { is_replicated = true }  # who did what, from CloudTrail
+    trail    = { is_replicated = true }  # who did what on AWS, from CloudTrail
   }
   replicated_buckets = toset([for purpose, bucket in local.buckets : purpose if bucket.is_replicated])
 

@@ -1,11 +1,13 @@
 # How long objects stay: var.retention_days for what is current, var.noncurrent_days for what was overwritten.
 
 locals {
-  # A model must be loadable as long as its decisions are kept, and a release as long as somebody may go back to it:
-  # both stay until somebody deletes them (null).
+  # Storage is tidied by the platform's own retention job, whose periods differ by asset and which leaves tombstones where
+  # they are. The audit trail stays; a model must be loadable as long as its decisions are kept, and a release as long as
+  # somebody may go back to it: they stay until somebody deletes them (null).
   retention = {
     landing     = var.retention_days.landing
-    storage     = var.retention_days.storage
+    storage     = null
+    audit       = null
     mlflow      = null
     releases    = null
     trail       = var.retention_days.trail

@@ -109,6 +109,46 @@ data "aws_iam_policy_document" "bucket" {
     }
   }
 
+  # An entry of the audit trail is made where none is, and never written over, whoever asks.
+  dynamic "statement" {
+    for_each = each.key == "audit" ? [1] : []
+
+    content {
+      sid       = "EntriesAreOnlyAdded"
+      effect    = "Deny"
+      actions   = ["s3:PutObject"]
+      resources = ["${aws_s3_bucket.data[each.key].arn}/*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "Null"
+        variable = "s3:if-none-match"
+        values   = ["true"]
+      }
+    }
+  }
+
+  # Without its tombstone, an erased transaction that is landed again would come back.
+  dynamic "statement" {
+    for_each = each.key == "storage" ? [1] : []
+
+    content {
+      sid       = "TombstonesStay"
+      effect    = "Deny"
+      actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+      resources = ["${aws_s3_bucket.data[each.key].arn}/${local.tombstone_prefix}/*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+    }
+  }
+
   dynamic "statement" {
     for_each = each.key == "landing" && length(var.landing_writer_arns) > 0 ? [1] : []
 

@@ -157,7 +157,7 @@ variable "settings" {
   }
 
   validation {
-    condition     = length(setintersection(keys(var.settings), ["FRAUD_HOME", "FRAUD_LANDING", "FRAUD_STORAGE", "FRAUD_START_DATE", "FRAUD_POSTGRES_URL", "FRAUD_POSTGRES_PASSWORD_FILE"])) == 0
+    condition     = length(setintersection(keys(var.settings), ["FRAUD_HOME", "FRAUD_LANDING", "FRAUD_STORAGE", "FRAUD_AUDIT", "FRAUD_START_DATE", "FRAUD_POSTGRES_URL", "FRAUD_POSTGRES_PASSWORD_FILE"])) == 0
     error_message = "Places and the database follow from what is built here, FRAUD_START_DATE from start_date."
   }
 }
@@ -176,15 +176,14 @@ variable "landing_writer_arns" {
 # Retention
 
 variable "retention_days" {
-  description = "Days after which S3 removes objects; docs/operations.md says what each place holds"
+  description = "Days after which S3 removes objects; storage is tidied by the platform's own job `retention`"
   type = object({
-    landing      = optional(number, 2555)
-    storage      = optional(number, 2555)
+    landing      = optional(number, 2557)
     compute_logs = optional(number, 365)
     access_logs  = optional(number, 365)
-    trail        = optional(number, 2555)
+    trail        = optional(number, 2557)
   })
-  # 2555 days are the seven years that card schemes and auditors ask for.
+  # 2557 days are seven years, as in the platform's own FRAUD_RETENTION_*.
   default = {}
 
   validation {

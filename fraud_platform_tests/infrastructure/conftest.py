@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 import requests
 
 from fraud_platform_tests.infrastructure.terraform import REGION, Terraform, prepare
+from fraud_platform_tests.production.processes import free_port
 
 _MOTO_OVERRIDE = Path(__file__).with_name("moto_override.tf")
 _LONGEST_START_SECONDS = 60
@@ -21,9 +21,7 @@ _LONGEST_START_SECONDS = 60
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of an AWS with nothing in it; a process of its own, because moto keeps what it has per process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = tmp_path_factory.mktemp("moto") / "log"
     with open(log, "wb") as output:
         server = subprocess.Popen(

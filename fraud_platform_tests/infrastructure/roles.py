@@ -8,8 +8,9 @@ import boto3
 from fraud_platform_tests.infrastructure.policies import Document, Request, is_allowed
 from fraud_platform_tests.infrastructure.terraform import ACCOUNT, NAME, REGION
 
-LANDING, STORAGE, MLFLOW, RELEASES, TRAIL = (
-    f"arn:aws:s3:::{NAME}-{purpose}-{ACCOUNT}" for purpose in ("landing", "storage", "mlflow", "releases", "trail")
+LANDING, STORAGE, AUDIT, MLFLOW, RELEASES, TRAIL = (
+    f"arn:aws:s3:::{NAME}-{purpose}-{ACCOUNT}"
+    for purpose in ("landing", "storage", "audit", "mlflow", "releases", "trail")
 )
 EVERYBODY = ["webserver", "daemon", "code-location", "run", "command", "mlflow", "exporter"]
 ROLES = [*EVERYBODY, "host", "execution", "deploy", "replication", "flow-logs", "trail"]

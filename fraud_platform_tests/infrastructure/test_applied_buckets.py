@@ -38,8 +38,8 @@ def _policy(bucket: str) -> dict[str, Any]:
 
 
 def test_the_buckets_are_those_that_are_documented() -> None:
-    originals = {"landing", "storage", "mlflow", "releases", "trail", "access-logs"}
-    copies = {"landing-copy", "storage-copy", "mlflow-copy", "trail-copy"}
+    originals = {"landing", "storage", "audit", "mlflow", "releases", "trail", "access-logs"}
+    copies = {"landing-copy", "storage-copy", "audit-copy", "mlflow-copy", "trail-copy"}
     assert set(_buckets()) == {f"{NAME}-{purpose}-{ACCOUNT}" for purpose in originals | copies}
 
 
@@ -115,6 +115,21 @@ def test_an_upload_cannot_choose_another_encryption(header: str | None, value: s
     context = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"} | ({header: value} if header and value else {})
     request = Request("s3:PutObject", f"arn:aws:s3:::{bucket}/landing/a.csv", context)
     assert is_denied(request, _policy(bucket)) == is_refused
+
+
+def test_an_entry_of_the_audit_trail_is_added_and_never_written_over() -> None:
+    bucket = f"{NAME}-audit-{ACCOUNT}"
+    tls = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
+    entry = f"arn:aws:s3:::{bucket}/audit/000000/000000000001.json"
+    assert is_denied(Request("s3:PutObject", entry, tls), _policy(bucket))
+    assert not is_denied(Request("s3:PutObject", entry, {**tls, "s3:if-none-match": "*"}), _policy(bucket))
+
+
+def test_tombstones_stay_and_other_files_of_storage_may_go() -> None:
+    bucket = f"{NAME}-storage-{ACCOUNT}"
+    tls = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
+    for key, is_refused in {"storage/tombstones/0123": True, "storage/features/2026-11-10.parquet": False}.items():
+        assert is_denied(Request("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{key}", tls), _policy(bucket)) == is_refused
 
 
 def test_what_could_not_be_made_again_has_a_copy_in_the_other_region(applied: Terraform) -> None:

@@ -74,7 +74,7 @@ WRONG_VARIABLES: dict[str, tuple[Any, str]] = {
     "start_date": ("10.11.2026", "YYYY-MM-DD"),
     "replica_region": ("eu-central-1", "must differ from region"),
     "noncurrent_days": (90, "a month to erase"),
-    "retention_days": ({"storage": 30}, "90 days or more"),
+    "retention_days": ({"landing": 30}, "90 days or more"),
     "run_size": ({"cpu": 1024, "memory_mib": 65536}, "2 to 8 MiB"),
     "allowed_cidrs": (["everywhere"], "IPv4 ranges"),
     "zone_letters": (["a"], "2 or 3 zones"),
@@ -136,7 +136,7 @@ def test_the_world_reaches_only_443_and_80(planned: dict[str, dict[str, Any]]) -
 
 def test_no_bucket_can_become_public_or_be_emptied_by_terraform(planned: dict[str, dict[str, Any]]) -> None:
     buckets = _of_type(planned, "aws_s3_bucket")
-    assert len(buckets) == 10
+    assert len(buckets) == 12
     assert not any(bucket["force_destroy"] for bucket in buckets.values())
     blocks = _of_type(planned, "aws_s3_bucket_public_access_block").values()
     assert len(blocks) == len(buckets)
@@ -159,7 +159,7 @@ def test_what_is_erased_is_erased_in_the_copy_and_encrypted_objects_are_copied(
     planned: dict[str, dict[str, Any]],
 ) -> None:
     replications = _of_type(planned, "aws_s3_bucket_replication_configuration")
-    assert len(replications) == 4
+    assert len(replications) == 5
     for replication in replications.values():
         rule = replication["rule"][0]
         assert rule["status"] == rule["delete_marker_replication"][0]["status"] == "Enabled"
@@ -171,8 +171,10 @@ def test_retention_is_what_was_asked_for(planned: dict[str, dict[str, Any]]) -> 
         rules = planned[f'aws_s3_bucket_lifecycle_configuration.data["{purpose}"]']["rule"]
         return {rule["id"]: rule["expiration"][0]["days"] for rule in rules if rule["expiration"]}
 
-    assert expiry("storage") == {"retention": 2555, "compute-logs": 365}
-    assert expiry("landing") == {"retention": 2555}
+    assert expiry("landing") == {"retention": 2557}
+    # The platform's own job knows which asset goes when, and keeps tombstones.
+    assert expiry("storage") == {"compute-logs": 365}
+    assert expiry("audit") == {}
     # A model stays loadable.
     assert expiry("mlflow") == {}
 

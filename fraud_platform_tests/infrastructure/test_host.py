@@ -3,12 +3,7 @@
 import importlib.util
 import io
 import json
-import os
-import shutil
-import socket
-import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +15,7 @@ import pytest
 import yaml
 
 from fraud_platform_tests.infrastructure.terraform import ACCOUNT, REGION, SOURCES
+from fraud_platform_tests.production.postgres import PostgresServer, running_postgres
 
 ROOT = SOURCES.parent
 SERVICES = ("webserver", "daemon", "code-location", "mlflow", "exporter")
@@ -217,55 +213,28 @@ def test_the_aws_libraries_take_the_credentials_and_ask_again_before_they_expire
 
 
 @pytest.fixture
-def postgres() -> Iterator[dict[str, Any]]:
-    """A PostgreSQL server whose administrator is no superuser, as on RDS."""
-    if None in [shutil.which(name) for name in ("initdb", "pg_ctl", "psql")]:
-        pytest.skip("PostgreSQL's server is not on the PATH")
-    # The server refuses to be root, and root's temporary folders let nobody else in.
-    user = "nobody" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="fraud-platform-postgres-") as folder:
-        if user:
-            shutil.chown(folder, user)
-        yield from _serve(Path(folder), user)
-
-
-def _serve(folder: Path, user: str | None) -> Iterator[dict[str, Any]]:
-    def run(*command: str | Path) -> None:
-        # pg_ctl's server would hold a pipe open for as long as it lives.
-        with open(folder.parent / f"{folder.name}.out", "w+b") as output:
-            finished = subprocess.run(
-                command, user=user, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=False
-            )
-            output.seek(0)
-            printed = output.read().decode()
-        Path(output.name).unlink()
-        assert finished.returncode == 0, printed
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data, log = folder / "data", folder / "log"
-    run("initdb", "-D", data, "-U", "superuser", "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync")
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c log_statement=all"
-    run("pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
-    try:
-        role = "CREATE ROLE administrator LOGIN CREATEDB CREATEROLE PASSWORD 'of-the-administrator'"
-        run("psql", "-h", folder, "-p", str(port), "-U", "superuser", "-d", "postgres", "-c", role)
-        yield {"port": port, "log": log}
-    finally:
-        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server with nothing on it, whose administrator is no superuser, as on RDS."""
+    with running_postgres() as server:
+        for name in ("dagster", "mlflow"):
+            server.ask("postgres", f"DROP DATABASE {name}")
+            server.ask("postgres", f"DROP ROLE {name}")
+        server.ask("postgres", "CREATE ROLE administrator LOGIN CREATEDB CREATEROLE PASSWORD 'of-the-administrator'")
+        server.ask("postgres", "ALTER SYSTEM SET log_statement = 'all'")
+        server.ask("postgres", "SELECT pg_reload_conf()")
+        yield server
 
 
 @pytest.mark.usefixtures("account")
 def test_each_database_gets_an_owner_that_sees_only_its_own(
-    program: ModuleType, host: dict[str, Any], postgres: dict[str, Any]
+    program: ModuleType, host: dict[str, Any], postgres: PostgresServer
 ) -> None:
     import psycopg2
 
-    here = {**host, "database_address": "127.0.0.1", "database_port": postgres["port"], "database_sslmode": "disable"}
+    here = {**host, "database_address": "127.0.0.1", "database_port": postgres.port, "database_sslmode": "disable"}
 
     def log_in(name: str, database: str, password: str) -> None:
-        psycopg2.connect(host="127.0.0.1", port=postgres["port"], user=name, dbname=database, password=password).close()
+        psycopg2.connect(host="127.0.0.1", port=postgres.port, user=name, dbname=database, password=password).close()
 
     program.make_databases(here)
     log_in("dagster", "dagster", "first-of-dagster")
@@ -279,7 +248,7 @@ def test_each_database_gets_an_owner_that_sees_only_its_own(
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         log_in("dagster", "dagster", "first-of-dagster")
     # The server logs every statement here, and no password is in any.
-    log = postgres["log"].read_text()
+    log = (postgres.secrets / "server.log").read_text()
     assert "ALTER ROLE" in log
     assert "of-dagster" not in log
     assert "of-mlflow" not in log

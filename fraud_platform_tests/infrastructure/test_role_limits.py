@@ -8,6 +8,7 @@ import pytest
 
 from fraud_platform_tests.infrastructure.policies import actions
 from fraud_platform_tests.infrastructure.roles import (
+    AUDIT,
     EVERYBODY,
     FAMILY,
     LANDING,
@@ -51,14 +52,15 @@ def test_the_daemon_starts_nothing_but_runs_and_only_on_its_cluster() -> None:
             f"{STORAGE}/storage/features/{DAY}.parquet",
             {"code-location", "run", "command", "exporter"},
             {"run", "command"},
-            {"command"},
+            {"run", "command"},
         ),
         (
             f"{STORAGE}/storage/compute_logs/storage/r/s.err",
             {"webserver", "code-location", "run", "command", "exporter"},
             {"code-location", "run", "command"},
-            {"command"},
+            {"run", "command"},
         ),
+        (f"{AUDIT}/audit/000000/000000000001.json", {"run", "command"}, {"run", "command"}, set()),
         (f"{STORAGE}/elsewhere", set(), set(), set()),
         (f"{MLFLOW}/mlflow/1/run/artifacts/model.zip", {"mlflow"}, {"mlflow"}, {"mlflow"}),
         (f"{RELEASES}/1.2.3/deploy.tar.gz", {"host"}, {"deploy"}, set()),
@@ -79,7 +81,7 @@ def test_data_is_read_written_and_deleted_by_those_whose_job_it_is(
     "action", ["s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration", "s3:DeleteBucket"]
 )
 def test_nobody_can_remove_history_or_change_a_bucket(action: str) -> None:
-    for bucket in (LANDING, STORAGE, MLFLOW, TRAIL):
+    for bucket in (LANDING, STORAGE, AUDIT, MLFLOW, TRAIL):
         assert [role for role in ROLES if may(role, action, bucket) or may(role, action, f"{bucket}/a")] == []
 
 

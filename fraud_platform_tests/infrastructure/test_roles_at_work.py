@@ -1,7 +1,7 @@
 """Each role can do its job, shown by the calls the platform really makes."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from fraud_platform_tests.infrastructure.terraform import ACCOUNT, NAME, REGION,
 pytestmark = [pytest.mark.applied, pytest.mark.usefixtures("applied", "in_aws")]
 
 DAY = date(2026, 11, 10)
+PROBED = ["storage", "landing zone", "audit trail"]
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def open_buckets(applied: Terraform, in_aws: None) -> Iterator[None]:
 def places(applied: Terraform, open_buckets: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """The environment that the services are given, in force, with a day in the landing zone."""
     environment: dict[str, str] = applied.outputs()["environment"]
-    for name in ("FRAUD_LANDING", "FRAUD_STORAGE", "FRAUD_START_DATE"):
+    for name in ("FRAUD_LANDING", "FRAUD_STORAGE", "FRAUD_AUDIT", "FRAUD_START_DATE"):
         monkeypatch.setenv(name, environment[name])
     monkeypatch.setenv("FRAUD_HOME", str(tmp_path))
     from fraud_platform_tests.ingestion.conftest import make_rows
@@ -61,7 +62,8 @@ def _look_around(places: dict[str, str]) -> None:
 
 
 def _work(places: dict[str, str]) -> None:
-    """What runs do: they read what landed, and write and read every kind of file."""
+    """What runs do: they read what landed, write, read and remove files, and say so in the audit trail."""
+    from fraud_platform.governance.audit import open_trail
     from fraud_platform.ingestion.landing import LandingZone
     from fraud_platform.ingestion.transactions import ingest_day
     from fraud_platform.storage import DayStore
@@ -73,9 +75,13 @@ def _work(places: dict[str, str]) -> None:
     assert store.read_table_metadata("raw_transactions", DAY) == {"fact": "1"}
     store.write_json("drift_report", DAY, {"a": 1})
     assert store.read_json("drift_report", DAY) == {"a": 1}
+    trail = open_trail(places["FRAUD_AUDIT"], actor="a test", clock=lambda: datetime.now(UTC))
+    trail.record("retention", subject="storage", reason="a test", details={})
+    assert trail.head() is not None
     # Large enough for an upload in parts.
     store.write_bytes("trained_model", DAY, "zip", bytes(60 * 1024 * 1024))
     assert store.days("raw_transactions", "parquet") == [DAY]
+    store.path("trained_model", DAY, "zip").unlink()
 
 
 def test_the_code_location_can_look_around(places: dict[str, str]) -> None:
@@ -111,10 +117,8 @@ def test_doctor_can_probe_both_places_as_a_command_and_not_as_a_run(places: dict
     from fraud_platform.settings import load_settings
 
     with recorded_calls() as calls:
-        storage, landing = [
-            finding for finding in findings(load_settings()) if finding.subject in ("storage", "landing zone")
-        ]
-    assert (storage.is_well, landing.is_well) == (True, True), (storage, landing)
+        found = [finding for finding in findings(load_settings()) if finding.subject in PROBED]
+    assert {finding.subject: finding.is_well for finding in found} == dict.fromkeys(PROBED, True), found
     of_s3 = [call for call in calls if call[0] == "s3"]
     assert refused("command", s3_requests(of_s3)) == []
     assert {request.action for request in refused("run", s3_requests(of_s3))} == {"s3:PutObject", "s3:DeleteObject"}
