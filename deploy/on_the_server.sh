@@ -1,7 +1,9 @@
 #!/bin/sh
 # Runs production.sh on the machine with the tag Name=$INSTANCE_TAG through AWS Systems Manager, prints what it printed and
 # ends as it ended: for workflows, which reach the machine in no other way. Its role needs ssm:SendCommand on the machine and
-# on AWS-RunShellScript, and ssm:ListCommandInvocations. The installation is in /opt/fraud-platform, or $INSTALLATION.
+# on the document, and ssm:ListCommandInvocations. With $ORDERS_DOCUMENT, as Terraform makes it, only the orders of that
+# document can be given; without, any, through AWS-RunShellScript, to the installation in /opt/fraud-platform or
+# $INSTALLATION.
 set -eu
 
 for word in "$@"; do
@@ -15,10 +17,15 @@ for word in "$@"; do
 done
 
 command="${INSTALLATION:-/opt/fraud-platform}/deploy/production.sh $*"
+if [ -n "${ORDERS_DOCUMENT:-}" ]; then
+  parameters="{\"words\": [\"$*\"]}"
+else
+  parameters="{\"commands\": [\"$command\"], \"executionTimeout\": [\"3000\"]}"
+fi
 sent="$(aws ssm send-command \
-  --document-name AWS-RunShellScript \
+  --document-name "${ORDERS_DOCUMENT:-AWS-RunShellScript}" \
   --targets "Key=tag:Name,Values=$INSTANCE_TAG" \
-  --parameters "{\"commands\": [\"$command\"], \"executionTimeout\": [\"3000\"]}" \
+  --parameters "$parameters" \
   --query Command.CommandId --output text)"
 
 # A machine needs a moment to take the command up; nobody takes it up where no machine has the tag.

@@ -154,6 +154,21 @@ def test_a_command_on_the_server_ends_here_as_it_ended_there(installation, recor
     assert "Key=tag:Name,Values=fraud" in told()
 
 
+def test_with_a_document_of_orders_only_the_words_are_sent(installation, recorded):
+    told = recorded("aws", aws_answering("Success"))
+    ended = script(
+        installation,
+        "on_the_server.sh",
+        "retrain",
+        "2026-11-20",
+        INSTANCE_TAG="fraud",
+        ORDERS_DOCUMENT="fraud-production",
+    )
+    assert ended.returncode == 0
+    assert "fraud-production" in told()
+    assert json.loads(next(word for word in told() if word.startswith("{"))) == {"words": ["retrain 2026-11-20"]}
+
+
 def test_a_server_that_takes_nothing_up_is_named(installation, recorded):
     recorded("aws", aws_answering("None"))
     ended = script(installation, "on_the_server.sh", "doctor", INSTANCE_TAG="fraud", TRIES="2", PAUSE_SECONDS="0")
