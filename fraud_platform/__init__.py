@@ -3,6 +3,7 @@
 The map, top to bottom; a room imports only rooms above it:
 
     errors        the one-line errors people see
+    setting_fields what each room may be told, by subject
     settings      every FRAUD_* variable, typed, with its default and unit
     storage       a path or s3:// URL becomes a filesystem; one file per asset and day
     settings_file what was set up once is kept for whoever starts Dagster next

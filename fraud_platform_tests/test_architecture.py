@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "fraud_platform"
 # From the roof down, as DESIGN and the package's docstring list them.
 ROOMS = (
     "errors",
+    "setting_fields",
     "settings",
     "storage",
     "settings_file",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fraud_platform.errors import DataError, ModelError
 from fraud_platform.metrics import RankedCounts, expected_cost, ranked_counts
-from fraud_platform.settings import Policy
+from fraud_platform.setting_fields import Policy
 
 Floats = NDArray[np.float64]
 POLICIES: tuple[Policy, ...] = get_args(Policy)

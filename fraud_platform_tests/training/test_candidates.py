@@ -6,7 +6,7 @@ import pytest
 
 from fraud_platform.errors import DataError
 from fraud_platform.metrics import average_precision
-from fraud_platform.settings import CANDIDATES as CANDIDATE_NAMES
+from fraud_platform.setting_fields import CANDIDATES as CANDIDATE_NAMES
 from fraud_platform.training.candidates import CANDIDATES, select_candidates
 from fraud_platform.training.fitting import FitRows, last_good_round
 from fraud_platform.training.sampling import subsample_legitimate
