@@ -3,20 +3,20 @@
 How the figures are named belongs to `batch_metrics` and `model_metrics`; who asks for them belongs to `serving`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from time import perf_counter
 from typing import Any
 
 from fraud_platform.defs.doctor import Finding, examined
 from fraud_platform.defs.instance import open_instance
 from fraud_platform.defs.watched_history import History, HistoryReader
+from fraud_platform.monitoring.stored_figures import DriftFigures, OutcomeFigures, drift_figures, outcome_figures
 from fraud_platform.registry.registry import CHAMPION, ModelRegistry, ModelVersion
 from fraud_platform.storage import DayStore
 
-Document = Mapping[str, Any]
 SOURCES = ("history", "storage", "registry")
 
 
@@ -36,9 +36,9 @@ class Snapshot:
     """
 
     history: History | None = None
-    drift: Document | None = None
-    performance: Document | None = None
-    judged: Document | None = None
+    drift: DriftFigures | None = None
+    performance: OutcomeFigures | None = None
+    judged: OutcomeFigures | None = None
     versions: tuple[ModelVersion, ...] = ()
     findings: tuple[Finding, ...] = field(default_factory=tuple)
     gathered_at: datetime | None = None
@@ -95,19 +95,22 @@ class Gatherer:
 
     def _read_reports(self) -> str:
         store, history = self._store(), self._known.get("history")
-        self._known["drift"] = _newest(store, "drift_report")
-        self._known["performance"] = _newest(store, "realised_performance")
-        judged = max(history.judged, default=None) if history else None
-        is_stored = judged is not None and store.exists("realised_performance", judged, "json")
-        self._known["judged"] = store.read_json("realised_performance", judged) if judged and is_stored else None
-        return f"newest drift report: {self._known['drift']['day'] if self._known['drift'] else 'none yet'}"
+        drift, performance = store.days("drift_report", "json"), store.days("realised_performance", "json")
+        judged = [day for day in performance if history and day in history.judged]
+        # Figures, not documents: one that cannot be understood is told here, and not to whoever asks for the page.
+        read = {
+            "drift": drift_figures(store.read_json("drift_report", drift[-1])) if drift else None,
+            "performance": _outcome(store, performance),
+            "judged": _outcome(store, judged),
+        }
+        self._known |= read
+        return f"newest drift report: {drift[-1] if drift else 'none yet'}"
 
     def _read_versions(self) -> str:
         self._known["versions"] = tuple(self._registry().versions())
         return f"{len(self._known['versions'])} models registered"
 
 
-def _newest(store: DayStore, asset: str) -> Document | None:
-    days = store.days(asset, "json")
-    document: Document | None = store.read_json(asset, days[-1]) if days else None
-    return document
+def _outcome(store: DayStore, days: Sequence[date]) -> OutcomeFigures | None:
+    """The figures of the last of `days`; None where there is none."""
+    return outcome_figures(store.read_json("realised_performance", days[-1])) if days else None

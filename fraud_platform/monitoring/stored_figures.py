@@ -3,7 +3,7 @@
 Making the reports belongs to `report` and `outcome`; when a figure is alarming belongs to whoever is told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -32,6 +32,40 @@ class FeatureShift:
 
 
 @dataclass(frozen=True)
+class DriftFigures:
+    """What is watched of one drift report.
+
+    Attributes:
+        day: the last day of its window.
+        shifts: of every feature, and of the score under its own name.
+        drifted_count: features that count as drifted.
+        is_drifted: the verdict.
+    """
+
+    day: date
+    shifts: Mapping[str, FeatureShift]
+    drifted_count: int
+    is_drifted: bool
+
+
+@dataclass(frozen=True)
+class OutcomeFigures:
+    """What is watched of one report on performance: of its day (`day`) and of the week that ends with it (`week`).
+
+    Attributes:
+        realised: scores by window; empty where labels say nothing yet.
+        estimated: the same as the probabilities promise it.
+        confusion: decisions of the week, by how they turned out.
+        labelled_share: share of the week's decisions whose label is known.
+    """
+
+    realised: Mapping[str, Mapping[str, float]]
+    estimated: Mapping[str, Mapping[str, float]]
+    confusion: Mapping[str, float]
+    labelled_share: float
+
+
+@dataclass(frozen=True)
 class JudgedDay:
     """A day whose labels are mature and say something: its scores, None where one has no value."""
 
@@ -39,10 +73,15 @@ class JudgedDay:
     scores: Mapping[str, float | None]
 
 
-def feature_shifts(report: Mapping[str, Any]) -> dict[str, FeatureShift]:
-    """The shift of every feature of a drift report, the score `fraud_probability` among them."""
+def drift_figures(report: Mapping[str, Any]) -> DriftFigures:
+    """The figures of a drift report as it is stored."""
     rows = [*report["features"], *([report["score"]] if report["score"] else [])]
-    return {row["feature"]: _feature_shift(row) for row in rows}
+    return DriftFigures(
+        day=date.fromisoformat(report["day"]),
+        shifts={row["feature"]: _feature_shift(row) for row in rows},
+        drifted_count=len(report["verdict"]["drifted_features"]),
+        is_drifted=report["verdict"]["is_drifted"],
+    )
 
 
 def _feature_shift(row: Mapping[str, Any]) -> FeatureShift:
@@ -64,13 +103,19 @@ def best_f1_of_last_days(judged: Mapping[date, JudgedDay]) -> float | None:
     return max(values[-BEST_OF_DAYS:]) if len(values) >= BEST_OF_DAYS else None
 
 
-def applicable_scores(performance: Mapping[str, Any]) -> dict[str, float]:
-    """The scores of one set of decisions, as `performance` stores them; empty where they do not apply yet."""
+def outcome_figures(outcome: Mapping[str, Any]) -> OutcomeFigures:
+    """The figures of a report on performance as it is stored."""
+    week = outcome["rolling"]
+    return OutcomeFigures(
+        realised={"day": _applicable(outcome["realised"], SCORES), "week": _applicable(week["realised"], SCORES)},
+        estimated={"day": _applicable(outcome["estimated"], SCORES), "week": _applicable(week["estimated"], SCORES)},
+        confusion=_applicable(week["realised"], COUNTS),
+        labelled_share=week["realised"]["labelled_share"],
+    )
+
+
+def _applicable(performance: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
+    """Those of the figures that have a value; none where the question has no answer yet."""
     if performance["status"] != "applicable":
         return {}
-    return {name: performance[name] for name in SCORES if performance[name] is not None}
-
-
-def confusion_counts_of(performance: Mapping[str, Any]) -> dict[str, float]:
-    """Decisions by how they turned out; empty where nothing is known yet."""
-    return {name: performance[name] for name in COUNTS} if performance["status"] == "applicable" else {}
+    return {name: performance[name] for name in names if performance[name] is not None}

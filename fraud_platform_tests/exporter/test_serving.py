@@ -162,6 +162,18 @@ def test_a_source_that_is_away_is_named_and_the_others_are_still_read(lived, mon
     assert told["model"] is not None
 
 
+def test_a_report_that_cannot_be_understood_does_not_take_the_page_away(lived, monkeypatch):
+    gatherer = gatherer_of(lived, monkeypatch)
+    gatherer.gather()
+    monkeypatch.setattr(type(lived.store), "read_json", lambda *_: {"a report": "of another version"})
+    gatherer.gather()
+    with serving(gatherer) as exporter:
+        assert page(exporter, "/health")[0] == 503
+        found = samples(page(exporter, "/metrics")[1])
+    assert found["fraud_source_up", ("storage",)] == 0
+    assert found["fraud_feature_psi", ("V1",)] >= 0
+
+
 def test_an_empty_platform_is_well_and_shows_no_figure_it_does_not_have(home, dagster_instance, monkeypatch):
     from fraud_platform.settings import load_settings
 

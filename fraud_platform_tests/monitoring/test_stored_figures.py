@@ -8,15 +8,9 @@ import pytest
 
 from fraud_platform.features.profile import profile_table
 from fraud_platform.monitoring.limits import DriftLimits
-from fraud_platform.monitoring.performance import realised_performance
+from fraud_platform.monitoring.performance import estimated_performance, realised_performance
 from fraud_platform.monitoring.report import drift_report
-from fraud_platform.monitoring.stored_figures import (
-    JudgedDay,
-    applicable_scores,
-    best_f1_of_last_days,
-    confusion_counts_of,
-    feature_shifts,
-)
+from fraud_platform.monitoring.stored_figures import JudgedDay, best_f1_of_last_days, drift_figures, outcome_figures
 
 DAY = date(2026, 11, 1)
 
@@ -30,7 +24,7 @@ def shift_of(then, now):
         analysis_by_day={DAY: profile_table(pd.DataFrame({"V1": now}), ["V1"])},
         limits=DriftLimits(psi=0.25, feature_count=3),
     )
-    return feature_shifts(report)["V1"]
+    return drift_figures(report).shifts["V1"]
 
 
 def test_shifts_are_in_standard_deviations_of_training():
@@ -74,14 +68,15 @@ def test_scores_that_do_not_apply_are_left_out():
         {"transaction_id": list("abcd"), "fraud_probability": [0.9, 0.8, 0.2, 0.1], "prediction": [1, 1, 0, 0]}
     )
     labels = pd.DataFrame({"transaction_id": list("abcd"), "Class": [1, 0, 1, 0]})
-    realised = realised_performance(predictions, labels).as_dict()
-    assert applicable_scores(realised)["precision"] == 0.5
-    assert confusion_counts_of(realised) == {
-        "true_positives": 1,
-        "false_positives": 1,
-        "true_negatives": 1,
-        "false_negatives": 1,
-    }
+    mature = realised_performance(predictions, labels).as_dict()
     unlabelled = realised_performance(predictions, labels[:0]).as_dict()
-    assert applicable_scores(unlabelled) == {}
-    assert confusion_counts_of(unlabelled) == {}
+    estimated = estimated_performance(predictions).as_dict()
+    week = {"realised": mature, "estimated": estimated}
+    figures = outcome_figures({"realised": unlabelled, "estimated": estimated, "rolling": week})
+    assert figures.realised["day"] == {}
+    assert figures.realised["week"]["precision"] == 0.5
+    # Expected frauds 2.0, of which 1.7 among the two alerts.
+    assert figures.estimated["day"]["precision"] == pytest.approx(0.85)
+    assert set(figures.confusion.values()) == {1}
+    assert set(figures.confusion) == {"true_positives", "false_positives", "true_negatives", "false_negatives"}
+    assert figures.labelled_share == 1

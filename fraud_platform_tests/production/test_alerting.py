@@ -17,7 +17,7 @@ import requests
 
 from fraud_platform.defs.instance import open_instance
 from fraud_platform.settings import load_settings
-from fraud_platform_tests.platform_home import INGESTED, SCORED, PlatformHome, day_number, environment_of
+from fraud_platform_tests.platform_home import INGESTED, SCORED, PlatformHome, day_number, environment_of, simulated
 from fraud_platform_tests.production.processes import (
     DEPLOY,
     PROGRAMS,
@@ -186,21 +186,24 @@ def test_everything_that_is_scraped_is_up(watched):
 def test_every_query_of_every_dashboard_returns_data(watched):
     asked = _queries()
     assert len(asked) > 60
-    # Rates need two scrapes.
-    watched.processes.wait("a second scrape", lambda: watched.ask("count_over_time(up{job='fraud-platform'}[5m]) > 5"))
+    # Rates need several scrapes after the first round of reading.
+    watched.processes.wait("a few scrapes", lambda: watched.ask("count_over_time(fraud_runs_total[5m]) > 5"))
     empty = [(panel, query) for panel, query in asked if not watched.ask(query)]
     assert empty == []
 
 
 def test_a_drifted_day_is_told_with_its_runbook(watched):
-    assert watched.ask("fraud_drift_detected == 0")
-    assert watched.told("FraudDriftDetected") == []
-    watched.home.land([DRIFTED], drift_from=DRIFTED)
+    assert watched.ask("fraud_feature_mean_shift_sigmas{feature='V7'} < 1")
+    assert watched.told("FraudFeatureShift") == []
+    (table,) = simulated([DRIFTED])
+    # One day of the seven by 35 standard deviations: 5 over all of them.
+    table["V7"] += 35 * table["V7"].std()
+    watched.home.put(DRIFTED, "simulated.parquet", table)
     watched.home.daily(DRIFTED)
-    (told, *_) = watched.processes.wait("message", lambda: watched.told("FraudDriftDetected"), 60)
-    assert "The newest day counts as drifted" in told
-    assert f"https://{SITE}/docs/runbooks/drift-detected.md" in told
-    assert "FIRING" in told
+    (told, *_) = watched.processes.wait("message", lambda: watched.told("FraudFeatureShift"), 60)
+    assert "V7: mean or standard deviation is" in told
+    assert f"https://{SITE}/docs/runbooks/feature-shift.md" in told
+    assert "FIRING warning" in told
 
 
 def test_an_exporter_that_is_started_again_shows_the_same_figures(watched):
@@ -209,6 +212,8 @@ def test_an_exporter_that_is_started_again_shows_the_same_figures(watched):
     def figures() -> dict[str, str]:
         return {json.dumps(each["metric"], sort_keys=True): each["value"][1] for each in watched.ask(query)}
 
+    both_days = "fraud_runs_total{chain='daily',status='success'} == 2"
+    watched.processes.wait("the end of the run", lambda: watched.ask(both_days))
     before = figures()
     old = watched.processes.running["exporter"]
     command = old.args

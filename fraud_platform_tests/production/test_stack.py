@@ -1,7 +1,7 @@
 """The production stack as processes on loopback: the commands, settings and secrets of docker-compose.yml, no engine.
 
-PostgreSQL, an S3 server, MLflow's server, code location, webserver, daemon, exporter and proxy. One landed day goes through
-it; a person only asks for the first model. The tests follow each other, as the day does.
+PostgreSQL, an S3 server, MLflow's server, code location, webserver, daemon, exporter and proxy. One landed day goes
+through it; a person only asks for the first model. The tests follow each other, as the day does.
 """
 
 import io
