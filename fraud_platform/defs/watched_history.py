@@ -5,7 +5,7 @@ What the figures mean belongs to `monitoring`; how they are shown belongs to the
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -86,7 +86,7 @@ class HistoryReader:
             ingested=dict(self._ingested),
             scored=dict(self._scored),
             judged=dict(self._judged),
-            totals=replace(self._totals),
+            totals=self._totals,
             attempts=tuple(self._attempts.values()),
             runs=runs,
         )

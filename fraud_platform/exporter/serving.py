@@ -124,8 +124,8 @@ class Exporter:
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether all is well, and the page `/health`."""
         snapshot, now = self._gatherer.snapshot, self._clock()
-        health, champion, history = health_of(snapshot, now, every_seconds=self._every), snapshot.champion, None
-        history = snapshot.history
+        health = health_of(snapshot, now, every_seconds=self._every)
+        champion, history = snapshot.champion, snapshot.history
         page = {
             "status": "well" if health.is_well else "failing",
             "reason": health.reason,

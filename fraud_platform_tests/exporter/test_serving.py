@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Thread
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -17,8 +19,10 @@ from fraud_platform.errors import RegistryUnavailableError
 from fraud_platform.exporter import snapshot as snapshots
 from fraud_platform.exporter.serving import Exporter, health_of
 from fraud_platform.exporter.snapshot import SOURCES, Gatherer, Snapshot
-from fraud_platform_tests.platform_home import SCORED, PlatformHome, day_number
+from fraud_platform.settings import load_settings
+from fraud_platform_tests.platform_home import INGESTED, SCORED, PlatformHome, day_number, open_home
 
+ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 # What a page may hold, whatever the platform lives through: 33 features four times, and what has few labels.
 MAXIMUM_SERIES = 300
@@ -65,19 +69,13 @@ def gatherer_of(home: PlatformHome, monkeypatch) -> Gatherer:
 
 
 @pytest.fixture(scope="module")
-def lived(trained_home) -> Iterator[PlatformHome]:
+def lived(trained_home, tmp_path_factory) -> Iterator[PlatformHome]:
     """The trained home with its four days decided and judged."""
-    import shutil
-    import tempfile
-    from pathlib import Path
-
-    from fraud_platform_tests.platform_home import INGESTED, open_home
-
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(trained_home.settings.home, Path(folder) / "home")
-        with open_home(Path(folder) / "home") as home:
-            home.materialise([*INGESTED, *SCORED], day_number(1), day_number(4))
-            yield home
+    folder = tmp_path_factory.mktemp("lived") / "home"
+    shutil.copytree(trained_home.settings.home, folder)
+    with open_home(folder) as home:
+        home.materialise([*INGESTED, *SCORED], day_number(1), day_number(4))
+        yield home
 
 
 def test_every_metric_of_a_platform_that_has_lived_is_there(lived, monkeypatch):
@@ -124,6 +122,19 @@ def test_series_are_few_and_none_names_a_day_or_a_transaction(lived, monkeypatch
     assert len(found) <= MAXIMUM_SERIES
     assert not re.search(r'"[^"]*\d{4}-\d{2}-\d{2}[^"]*"', text)
     assert not re.search(r'"[^"]*\d{8}-[0-9a-f]{16}[^"]*"', text)
+
+
+def test_every_metric_is_documented_and_alerts_ask_for_none_that_does_not_exist(lived, monkeypatch):
+    gatherer = gatherer_of(lived, monkeypatch)
+    gatherer.gather()
+    with serving(gatherer) as exporter:
+        _, text = page(exporter, "/metrics")
+    served = set(re.findall(r"^# TYPE (fraud_\w+)", text, re.MULTILINE))
+    documented = set(re.findall(r"`(fraud_\w+)", (ROOT / "docs/operations.md").read_text()))
+    assert served - documented == set()
+    told_by_the_host = set(re.findall(r"# TYPE (fraud_\w+)", (ROOT / "deploy/host_metrics.sh").read_text()))
+    rules = (ROOT / "deploy/prometheus/rules.yml").read_text()
+    assert set(re.findall(r"fraud_[a-z_]+[a-z0-9_]*(?=[\s{}\[)<>=]|$)", rules)) - served - told_by_the_host == set()
 
 
 def test_health_names_the_model_that_decides(lived, monkeypatch):
@@ -175,8 +186,6 @@ def test_a_report_that_cannot_be_understood_does_not_take_the_page_away(lived, m
 
 
 def test_an_empty_platform_is_well_and_shows_no_figure_it_does_not_have(home, dagster_instance, monkeypatch):
-    from fraud_platform.settings import load_settings
-
     empty = PlatformHome(load_settings(), dagster_instance)
     gatherer = gatherer_of(empty, monkeypatch)
     gatherer.gather()
@@ -190,8 +199,6 @@ def test_an_empty_platform_is_well_and_shows_no_figure_it_does_not_have(home, da
 
 
 def test_before_the_first_round_nothing_is_claimed(home, dagster_instance):
-    from fraud_platform.settings import load_settings
-
     unread = PlatformHome(load_settings(), dagster_instance)
     gatherer = Gatherer(store=lambda: unread.store, registry=lambda: unread.platform.registry, clock=lambda: NOW)
     assert not health_of(gatherer.snapshot, NOW, every_seconds=15).is_well
@@ -206,8 +213,6 @@ def test_figures_that_nobody_renews_are_not_well():
 
 
 def test_no_other_page_is_served(home, dagster_instance):
-    from fraud_platform.settings import load_settings
-
     empty = PlatformHome(load_settings(), dagster_instance)
     gatherer = Gatherer(store=lambda: empty.store, registry=lambda: empty.platform.registry, clock=lambda: NOW)
     with serving(gatherer) as exporter:
