@@ -24,6 +24,7 @@ from fraud_platform.exporter.snapshot import SOURCES, Gatherer, Snapshot
 
 # So many rounds may be missed before figures are too old to be believed.
 MISSED_ROUNDS = 5
+SECONDS_TO_END = 5
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ class Exporter:
         finally:
             self._stop.set()
             self._server.server_close()
+            # A round that hangs on a network does not keep the process.
+            self._thread.join(timeout=SECONDS_TO_END)
 
     def stop(self) -> None:
         """Ends `serve`."""

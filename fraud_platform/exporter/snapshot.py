@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from threading import Lock
 from time import perf_counter
 from typing import Any
 
@@ -66,20 +67,23 @@ class Gatherer:
         self._reader: HistoryReader | None = None
         self._open = ExitStack()
         self._known: dict[str, Any] = {}
+        # The history is followed from where the round before has stopped.
+        self._alone = Lock()
         self.snapshot = Snapshot()
 
     def gather(self) -> Snapshot:
         """A new snapshot: every source is asked, and one that cannot be read stops none of the others."""
-        began = perf_counter()
-        findings = (
-            examined("history", self._read_history, "start the database, or correct DAGSTER_HOME"),
-            examined("storage", self._read_reports, "correct FRAUD_STORAGE"),
-            examined("registry", self._read_versions, "start the MLflow server or correct MLFLOW_TRACKING_URI"),
-        )
-        self.snapshot = Snapshot(
-            **self._known, findings=findings, gathered_at=self._clock(), seconds=perf_counter() - began
-        )
-        return self.snapshot
+        with self._alone:
+            began = perf_counter()
+            findings = (
+                examined("history", self._read_history, "start the database, or correct DAGSTER_HOME"),
+                examined("storage", self._read_reports, "correct FRAUD_STORAGE"),
+                examined("registry", self._read_versions, "start the MLflow server or correct MLFLOW_TRACKING_URI"),
+            )
+            self.snapshot = Snapshot(
+                **self._known, findings=findings, gathered_at=self._clock(), seconds=perf_counter() - began
+            )
+            return self.snapshot
 
     def close(self) -> None:
         """Lets go of the history."""
