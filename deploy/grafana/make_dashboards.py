@@ -5,6 +5,7 @@ What they show is in `boards`.
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,12 @@ def _built(name: str, board: Board) -> dashboard.Dashboard:
             .as_dropdown(False)
         )
     )
+    # A number of its own for each, or a link to a panel leads to another.
+    numbers = count(1)
     for title, panels in board.rows.items():
-        built.with_row(dashboard.Row(title))
+        built.with_row(dashboard.Row(title).id(next(numbers)))
         for panel in panels:
-            built.with_panel(_MAKERS[panel.kind](panel))
+            built.with_panel(_MAKERS[panel.kind](panel).id(next(numbers)))
     return built
 
 
