@@ -57,6 +57,10 @@ audit-dependencies: setup  ## known vulnerabilities of the locked dependencies; 
 scan-secrets: setup  ## secrets among the committed files; also part of the tests
 	$(RUN) pytest -n 0 fraud_platform_tests/test_secrets.py
 
+.PHONY: dashboards
+dashboards: setup  ## make deploy/grafana/dashboards from the code beside it
+	$(RUN) python deploy/grafana/make_dashboards.py
+
 .PHONY: secrets-baseline
 secrets-baseline: setup  ## accept what the secret scan finds now: look at the difference before you commit it
 	$(RUN) detect-secrets scan --no-verify --exclude-files '^(uv\.lock|\.secrets\.baseline|notebooks/__marimo__/.*)$$' > .secrets.baseline

@@ -29,6 +29,11 @@ random | make mlflow_database_password
 # Who may look at the web pages, one "name hash" a line; empty lets nobody in. A hash is made by
 #   docker compose -f deploy/docker-compose.yml run --rm --no-deps proxy caddy hash-password
 : | make web_users
+# Where alerts go: the address of a chat's incoming webhook, what the mail server takes as a password, the pager's routing
+# key. A channel whose file is empty is not used; each failure to do so stands in Alertmanager's log.
+: | make alertmanager_chat_url
+: | make alertmanager_mail_login
+: | make alertmanager_pager_key
 
 if [ "$kind" = development ] && [ ! -e "$folder/aws_credentials" ]; then
   key="$(random)"

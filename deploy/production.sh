@@ -40,7 +40,7 @@ case "${1:-}" in
     # What comes up next time, too, is this image. The file is replaced whole, so that a full disk cannot cut it off.
     { grep -v '^IMAGE=' "$here/.env"; echo "IMAGE=$2"; } > "$here/.env.new"
     mv "$here/.env.new" "$here/.env"
-    IMAGE="$2" compose pull --quiet mlflow code-location webserver daemon
+    IMAGE="$2" compose pull --quiet mlflow code-location webserver daemon exporter
     IMAGE="$2" compose up --detach --wait --remove-orphans
     ;;
   promote)

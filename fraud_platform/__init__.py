@@ -18,6 +18,7 @@ The map, top to bottom; a room imports only rooms above it:
     scoring       a bundle and a day become decisions with reasons
     monitoring    drift and performance, measured against the champion
     defs          the only room that knows Dagster
+    exporter      figures and health for whoever watches
     terminal      tables and notes for people at a terminal
     cli           `fraud-platform`, thin commands over the rooms
 """

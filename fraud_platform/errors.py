@@ -12,6 +12,10 @@ class DataError(PlatformError):
     """Landed data breaks the contract; trying again without mending the data cannot help."""
 
 
+class MissingDataError(DataError):
+    """What is asked for has not been landed or stored yet; nothing is wrong with what is there."""
+
+
 class ModelError(PlatformError):
     """A model bundle is missing, damaged or not the one that was registered."""
 

@@ -16,7 +16,7 @@ import dagster as dg
 from fraud_platform.defs.memory import give_back_memory, keep_memory_low
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
-from fraud_platform.errors import DataError, PlatformError, RegistryUnavailableError
+from fraud_platform.errors import MissingDataError, PlatformError, RegistryUnavailableError
 from fraud_platform.governance.redaction import without_card_numbers
 from fraud_platform.storage import is_storage_failure
 
@@ -26,6 +26,8 @@ OWNERS = ["team:fraud-platform"]
 RETRIES = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
+# What a failure in the event log tells of itself beside its sentence: the class of the error, and the days it is about.
+CAUSE, FAILED_DAYS = "cause", "failed_days"
 # A model of a past day must see that day's champion, so days are released one after the other.
 ONE_RUN_PER_DAY = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
@@ -59,7 +61,8 @@ def retried_only_where_time_helps(*days: date) -> Iterator[None]:
             raise error from None
         what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
         when = " to ".join(dict.fromkeys((days[0].isoformat(), days[-1].isoformat())))
-        raise dg.Failure(description=f"{when}: {what}", allow_retries=False) from error
+        about: dict[str, Any] = {CAUSE: type(raised).__name__, FAILED_DAYS: [day.isoformat() for day in days]}
+        raise dg.Failure(description=f"{when}: {what}", metadata=about, allow_retries=False) from error
 
 
 def _day_by_day(
@@ -97,7 +100,16 @@ def _joined(failures: Sequence[dg.Failure]) -> dg.Failure:
     """One failure that tells of all: the first in full, the others by their day."""
     first, *others = [failure.description or "" for failure in failures]
     also = f" (and {len(others)} more days: {', '.join(other.split(':')[0] for other in others)})" if others else ""
-    return dg.Failure(description=f"{first}{also}", allow_retries=False)
+    about: dict[str, Any] = {
+        **failures[0].metadata,
+        FAILED_DAYS: [day for each in failures for day in failed_days(each.metadata)],
+    }
+    return dg.Failure(description=f"{first}{also}", metadata=about, allow_retries=False)
+
+
+def failed_days(metadata: Mapping[str, Any]) -> list[str]:
+    """The days a failure is about, as its metadata tells; none where an asset has raised it itself."""
+    return list(metadata[FAILED_DAYS].value) if FAILED_DAYS in metadata else []
 
 
 class DayMap(Mapping[date, Any]):
@@ -165,12 +177,12 @@ class Input:
         """What the function receives for `day`.
 
         Raises:
-            DataError: of a window, `day` itself is not stored.
+            MissingDataError: of a window, `day` itself is not stored.
         """
         if not self.is_window:
             return value[day]
         if day not in value:
-            raise DataError(f"{asset} of {day} is not stored; materialise {asset} for that day first")
+            raise MissingDataError(f"{asset} of {day} is not stored; materialise {asset} for that day first")
         first, last = day.toordinal() - self.days_back, day.toordinal() + self.days_ahead
         return value.between(date.fromordinal(max(first, 1)), date.fromordinal(last))
 

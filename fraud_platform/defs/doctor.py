@@ -48,28 +48,27 @@ def masked(url: str) -> str:
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """The state of storage, landing zone, registry, database and Dagster instance, each examined when asked for."""
-    yield _examined("storage", lambda: _write_and_remove(settings.storage_url), "set FRAUD_STORAGE to a place you own")
-    yield _examined(
-        "landing zone", lambda: _reach_landing(settings.landing_url), "set FRAUD_LANDING to a place you own"
-    )
-    yield _examined(
+    yield examined("storage", lambda: _write_and_remove(settings.storage_url), "set FRAUD_STORAGE to a place you own")
+    yield examined("landing zone", lambda: _reach_landing(settings.landing_url), "set FRAUD_LANDING to a place you own")
+    yield examined(
         "registry", lambda: _reach_registry(settings), "start the MLflow server or correct MLFLOW_TRACKING_URI"
     )
-    yield _examined("audit trail", lambda: _reach_audit_trail(settings), "set FRAUD_AUDIT to a place you own")
+    yield examined("audit trail", lambda: _reach_audit_trail(settings), "set FRAUD_AUDIT to a place you own")
     if settings.postgres_url:
-        database = _examined(
+        database = examined(
             "Dagster database", lambda: _reach_database(settings), "start PostgreSQL or correct FRAUD_POSTGRES_URL"
         )
         yield database
         if not database.is_well:
             # Dagster would say the same after many tries.
             return
-    yield _examined(
+    yield examined(
         "Dagster instance", lambda: _reach_instance(settings), "make FRAUD_HOME writable, or correct DAGSTER_HOME"
     )
 
 
-def _examined(subject: str, look: Callable[[], str], remedy: str) -> Finding:
+def examined(subject: str, look: Callable[[], str], remedy: str) -> Finding:
+    """What `look` says of a subject, or why it could not look and what to do about that."""
     try:
         return Finding(subject, True, look())
     except Exception as error:  # noqa: BLE001 - whatever a server or driver raises is the finding itself

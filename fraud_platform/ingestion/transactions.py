@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from upath import UPath
 
-from fraud_platform.errors import DataError
+from fraud_platform.errors import MissingDataError
 from fraud_platform.governance.pan_guard import mask_card_numbers
 from fraud_platform.governance.tombstones import NOTHING_ERASED, Tombstones
 from fraud_platform.ingestion.data_version import data_version_of
@@ -142,7 +142,7 @@ def ingest_day(landing: LandingZone, day: date, tombstones: Tombstones = NOTHING
     paths = landing.transaction_files(day)
     if not paths:
         folder = mask_card_numbers(str(landing.folder(TRANSACTIONS, day)))
-        raise DataError(f"no transactions for {day} in {folder}; land a .csv, .csv.gz or .parquet file there")
+        raise MissingDataError(f"no transactions for {day} in {folder}; land a .csv, .csv.gz or .parquet file there")
     parts = [_Part.read(path, day, tombstones) for path in paths]
     position_in_file = np.concatenate([part.rows for part in parts])
     file_index = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])

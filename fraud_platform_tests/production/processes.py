@@ -39,6 +39,8 @@ def compose_file() -> Mapping[str, Any]:
 def command_of(service: str, **replacements: str) -> list[str]:
     """What the container of a service runs, at home on loopback, with further texts replaced by others."""
     command = compose_file()["services"][service].get("command") or image_command("CMD")
+    # What compose puts in where .env says nothing.
+    command = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in command]
     return [_replaced(word, {"0.0.0.0": "127.0.0.1", IN_IMAGE: str(DEPLOY), **replacements}) for word in command]  # noqa: S104 - what is replaced
 
 

@@ -23,6 +23,8 @@ SERVICES = compose_file()["services"]
 # What only a development installation starts.
 DEVELOPMENT = {name for name, service in SERVICES.items() if service.get("profiles") == ["development"]}
 PRODUCTION = sorted(set(SERVICES) - DEVELOPMENT)
+# Who has pages that people open, all of them behind the proxy.
+PAGES = ("webserver", "mlflow", "grafana", "prometheus", "alertmanager")
 
 
 def program(name: str) -> str:
@@ -89,7 +91,7 @@ def test_the_proxy_and_the_database_share_no_network():
     assert SERVICES["postgres"]["networks"] == ["database"]
     assert compose_file()["networks"]["database"] == {"internal": True}
     for name, service in SERVICES.items():
-        assert name == "proxy" or "edge" not in service["networks"] or name in ("webserver", "mlflow")
+        assert name == "proxy" or "edge" not in service["networks"] or name in PAGES
 
 
 @pytest.mark.parametrize("name", PRODUCTION)
@@ -106,6 +108,21 @@ def test_a_service_can_do_no_more_than_it_needs(name):
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_behind_the_login(name):
+    text = (DEPLOY / "caddy/Caddyfile").read_text()
+    site = next(site for site in text.split("\n\n") if f":{name}:" in site)
+    assert "import guarded" in site
+    assert "edge" in SERVICES[name]["networks"]
+
+
+def test_who_watches_the_machine_sees_it_and_can_change_nothing():
+    mounted = SERVICES["node-exporter"]["volumes"]
+    assert all("ro" in volume.rsplit(":", 1)[1].split(",") for volume in mounted)
+    assert SERVICES["node-exporter"]["networks"] == ["metrics"]
+    assert not any("docker.sock" in str(service.get("volumes")) for service in SERVICES.values())
 
 
 def test_secrets_come_from_files_that_are_never_committed():

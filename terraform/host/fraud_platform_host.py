@@ -129,6 +129,7 @@ def fetch_release(host: dict[str, Any]) -> None:
         "MLFLOW_ARTIFACTS_DESTINATION": host["artifacts_destination"],
         "DAGSTER_HOST": f"dagster.{host['domain_name']}",
         "MLFLOW_HOST": f"mlflow.{host['domain_name']}",
+        "GRAFANA_HOST": f"grafana.{host['domain_name']}",
     }
     _write(deploy / ".env", "".join(f"{name}={value}\n" for name, value in sorted(settings.items())), mode=0o644)
 
@@ -136,8 +137,10 @@ def fetch_release(host: dict[str, Any]) -> None:
     secrets.mkdir(mode=0o700, exist_ok=True)
     for name, arn in host["secret_arns"].items():
         _write(secrets / f"{name}_database_password", _secret(session, arn), mode=0o644)
-    # Compose wants the files of all secrets its services name; roles take the place of keys.
-    _write(secrets / "aws_credentials", "", mode=0o644)
+    # Compose wants the files of all secrets it names. Roles take the place of keys; where alerts go, a person fills in.
+    for name in {"aws_credentials", *compose.get("secrets", {})}:
+        if not (secrets / name).exists():
+            _write(secrets / name, "", mode=0o644)
     if not (deploy / "secrets").is_symlink():
         (deploy / "secrets").symlink_to(secrets)
 

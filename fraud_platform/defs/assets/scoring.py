@@ -1,6 +1,7 @@
 """The decisions of the day, and why each alert was raised."""
 
 from datetime import UTC, date, datetime
+from time import perf_counter
 
 import dagster as dg
 import pandas as pd
@@ -42,14 +43,17 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
     same = {"model_version": chosen.version.version, "data_version": footer["data_version"]}
     scored_at = platform.time_of_decision(day, same) or datetime.now(UTC)
     shadow = platform.challenger_of(day)
+    bundle = platform.registry.load(chosen.version)
+    began = perf_counter()
     predictions = score_day(
         features,
-        platform.registry.load(chosen.version),
+        bundle,
         chosen.version.version,
         scored_at=scored_at,
         reason_count=platform.settings.reasons_per_alert,
         challenger=shadow.challenger,
     )
+    scoring_seconds = perf_counter() - began
     origin = {"data_origin": footer["origin"], "model_origin": chosen.version.origin}
     return dg.Output(
         DescribedTable(
@@ -65,6 +69,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
         metadata={
             **table_metadata(predictions, daily_predictions_schema()),
             **count_alerts(predictions),
+            "scoring_seconds": scoring_seconds,
             "model_version": chosen.version.version,
             "model_semver": chosen.version.semver,
             "model_as_of": chosen.version.as_of.isoformat(),
