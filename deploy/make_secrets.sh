@@ -29,6 +29,8 @@ random | make mlflow_database_password
 # Who may look at the web pages, one "name hash" a line; empty lets nobody in. A hash is made by
 #   docker compose -f deploy/docker-compose.yml run --rm --no-deps proxy caddy hash-password
 : | make web_users
+# Who is told of failed runs, releases and rollbacks: Apprise URLs, one a line; empty tells nobody.
+: | make alert_urls
 
 if [ "$kind" = development ] && [ ! -e "$folder/aws_credentials" ]; then
   key="$(random)"

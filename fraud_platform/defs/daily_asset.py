@@ -5,6 +5,7 @@ before the next is begun, so a range needs no more memory than a day.
 """
 
 import inspect
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 
+from fraud_platform.defs.events import completion
 from fraud_platform.defs.memory import give_back_memory, keep_memory_low
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
@@ -74,7 +76,7 @@ def _day_by_day(
     described: dict[str, Mapping[str, Any]] = {}
     failures: list[dg.Failure] = []
     for key in context.partition_keys:
-        day = date.fromisoformat(key)
+        day, began = date.fromisoformat(key), time.monotonic()
         try:
             output = one_day(day)
         except dg.Failure as failure:
@@ -82,6 +84,9 @@ def _day_by_day(
             continue
         described[key] = output.metadata
         yield day, output.value
+        # It is stored now.
+        message, event = completion(asset, day, output.metadata, seconds=time.monotonic() - began)
+        context.log.info(message, extra=event)
         del output
         give_back_memory()
     if failures:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from fraud_platform.defs.remedies import remedy_for
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import open_trail
-from fraud_platform.settings import Settings, setting_sources
+from fraud_platform.settings import SECRETS, Settings, setting_sources
 from fraud_platform.storage import create_exclusively, open_location, write_atomically
 
 # Up to the last @: whoever forgot to escape a password must not see it printed.
@@ -35,6 +35,7 @@ def effective_settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
         "FRAUD_LANDING": settings.landing_url,
         "FRAUD_STORAGE": settings.storage_url,
         "MLFLOW_TRACKING_URI": settings.tracking_url,
+        **dict.fromkeys(SECRETS, f"{len(settings.alert_urls)} URLs, not shown"),
     }
     sources = setting_sources()
     for (variable, source), field in zip(sources.items(), type(settings).model_fields, strict=True):
@@ -56,6 +57,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
         "registry", lambda: _reach_registry(settings), "start the MLflow server or correct MLFLOW_TRACKING_URI"
     )
     yield _examined("audit trail", lambda: _reach_audit_trail(settings), "set FRAUD_AUDIT to a place you own")
+    if settings.alert_urls or settings.alert_urls_file:
+        yield _examined("notifications", lambda: _read_targets(settings), "correct FRAUD_ALERT_URLS")
     if settings.postgres_url:
         database = _examined(
             "Dagster database", lambda: _reach_database(settings), "start PostgreSQL or correct FRAUD_POSTGRES_URL"
@@ -119,6 +122,14 @@ def _reach_audit_trail(settings: Settings) -> str:
     finally:
         probe.unlink()
     raise PlatformError(f"{settings.audit_url} ignores If-None-Match, so two writers could take the same place")
+
+
+def _read_targets(settings: Settings) -> str:
+    from fraud_platform.notifications import open_targets
+
+    # Nobody is contacted: an examination must not wake anybody.
+    targets = open_targets(settings.alert_targets())
+    return "nobody is told" if not targets else "told are " + ", ".join(target.name for target in targets)
 
 
 def _reach_database(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.auth import PgTokenProvider
 
 from fraud_platform.errors import PlatformError
+from fraud_platform.logs import set_up_logs
 from fraud_platform.settings import Settings, load_settings
 
 # Beside the assets; a lifecycle rule of the bucket may expire this prefix alone.
@@ -57,6 +58,8 @@ class PostgresHistory(DagsterPostgresStorage):
             PlatformError: no database is named, or its password cannot be read.
         """
         settings = load_settings()
+        # Webserver and daemon load nothing of the platform before their history.
+        set_up_logs(settings)
         if not settings.history_url:
             raise PlatformError(
                 "FRAUD_POSTGRES_URL is not set, and this Dagster instance keeps its history in PostgreSQL; set it to "

@@ -97,6 +97,7 @@ def test_these_are_the_jobs_clocks_and_sensors():
         "shadow_sensor",
         "rollback_sensor",
         "run_failure_sensor",
+        "notification_sensor",
     }
     # Nobody has to know of a sensor to be served by it.
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
