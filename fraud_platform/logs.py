@@ -25,6 +25,8 @@ from fraud_platform.settings import Settings
 _FACTS, _DAGSTER = "facts", "dagster_meta"
 _PARTITION_TAG = "dagster/partition"
 
+_ROOMS = logging.getLogger("fraud_platform")
+
 Scalar = str | int | float | bool | None
 
 
@@ -89,6 +91,12 @@ class _HouseLogger(logging.Logger):
 class _HouseConfigurator(logging.config.DictConfigurator):
     """What `logging.config.dictConfig` does, Dagster's, uvicorn's and MLflow's included, in the house's format."""
 
+    def configure(self) -> None:
+        """Carries the configuration out."""
+        super().configure()
+        # Dagster sets structlog up before it comes here, and that chooses a class of loggers of its own.
+        logging.setLoggerClass(_HouseLogger)
+
     def configure_handler(self, config: dict[str, Any]) -> Any:
         """A handler as it was asked for, in the house's format."""
         handler = super().configure_handler(config)
@@ -111,7 +119,7 @@ def set_up_logs(settings: Settings) -> None:
     redact_all_logs()
     _House.formatter = JsonLines(settings.service) if settings.log_format == "json" else None
     _House.level = logging.getLevelNamesMapping()[settings.log_level]
-    logging.getLogger("fraud_platform").setLevel(_House.level)
+    _ROOMS.setLevel(_House.level)
     # The two places that the standard library offers to whoever wants a say in handlers that others make.
     logging.setLoggerClass(_HouseLogger)
     logging.config.dictConfigClass = _HouseConfigurator
@@ -122,12 +130,14 @@ def set_up_logs(settings: Settings) -> None:
 
 
 def _speak_for_the_process() -> None:
-    """Lets warnings, loggers without a handler and the error that ends the process write JSON too."""
-    root = logging.getLogger()
-    if not root.handlers:
-        # Libraries say what is wrong; what they do besides is theirs. The level of `fraud_platform` is its own.
-        root.addHandler(logging.StreamHandler())
-        _apply(root.handlers[0])
+    """Lets the rooms, loggers without a handler, warnings and the error that ends the process write JSON too."""
+    if not _ROOMS.handlers:
+        _ROOMS.addHandler(logging.StreamHandler())
+        _apply(_ROOMS.handlers[0])
+        _ROOMS.propagate = False
+    # What nobody else handles: of libraries, that something is wrong. A handler of the root would say everything twice.
+    if logging.lastResort is not None:
+        _apply(logging.lastResort)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_last_error
 
@@ -137,7 +147,7 @@ def _log_last_error(kind: type[BaseException], error: BaseException, trace: Trac
         return
     # A PlatformError is the whole explanation; of anything else people need to know where it happened.
     is_explained = isinstance(error, PlatformError)
-    logging.getLogger("fraud_platform").critical(
+    _ROOMS.critical(
         str(error) if is_explained else f"unexpected {kind.__name__}: {error}",
         exc_info=None if is_explained else (kind, error, trace),
         extra=event_record("process_failed"),
