@@ -19,10 +19,6 @@ from fraud_platform.defs.sensors import (
     retrain_on_performance_sensor,
     run_failure_sensor,
 )
-from fraud_platform.logs import set_up_logs
-
-# Before anything of this code location can write a log. Runs load this module too, each in its own process.
-set_up_logs(SETTINGS)
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([ingestion, features, splits, training, release, scoring, monitoring]),

@@ -19,7 +19,7 @@ from typing import Any
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.pan_guard import mask_card_numbers
 from fraud_platform.governance.redaction import redact_all_logs
-from fraud_platform.settings import Settings
+from fraud_platform.setting_fields import ReportingRules
 
 # Where `event_record` puts what belongs to an event, and where Dagster puts what it knows about a record.
 _FACTS, _DAGSTER = "facts", "dagster_meta"
@@ -111,7 +111,7 @@ class _House:
     level: int = logging.NOTSET
 
 
-def set_up_logs(settings: Settings) -> None:
+def set_up_logs(settings: ReportingRules) -> None:
     """Gives every stream that this process logs to, now and later, the format and level of the settings.
 
     Card numbers are masked in either format. Doing it again with other settings changes to those.
@@ -125,33 +125,56 @@ def set_up_logs(settings: Settings) -> None:
     logging.config.dictConfigClass = _HouseConfigurator
     for handler in _known_handlers():
         _apply(handler)
+    sys.excepthook = _log_last_error
     if _House.formatter is not None:
         _speak_for_the_process()
 
 
 def _speak_for_the_process() -> None:
-    """Lets the rooms, loggers without a handler, warnings and the error that ends the process write JSON too."""
+    """Lets the rooms, loggers without a handler and warnings write JSON, too."""
     if not _ROOMS.handlers:
         _ROOMS.addHandler(logging.StreamHandler())
         _apply(_ROOMS.handlers[0])
         _ROOMS.propagate = False
-    # What nobody else handles: of libraries, that something is wrong. A handler of the root would say everything twice.
-    if logging.lastResort is not None:
-        _apply(logging.lastResort)
+    root = logging.getLogger()
+    if not root.handlers:
+        # Without a handler, whoever calls `logging.warning` makes one. Of libraries people hear what is wrong.
+        said_here = logging.StreamHandler()
+        said_here.setLevel(logging.WARNING)
+        said_here.addFilter(_is_said_by_nobody_else)
+        _apply(said_here)
+        root.addHandler(said_here)
     logging.captureWarnings(capture=True)
-    sys.excepthook = _log_last_error
 
 
 def _log_last_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if issubclass(kind, KeyboardInterrupt):
+    """Says what ends the process: one line where that is the whole explanation, else with the traceback."""
+    explanation = _explanation_in(error)
+    if explanation is None and (_House.formatter is None or issubclass(kind, KeyboardInterrupt)):
+        sys.__excepthook__(kind, error, trace)
         return
-    # A PlatformError is the whole explanation; of anything else people need to know where it happened.
-    is_explained = isinstance(error, PlatformError)
     _ROOMS.critical(
-        str(error) if is_explained else f"unexpected {kind.__name__}: {error}",
-        exc_info=None if is_explained else (kind, error, trace),
+        str(explanation or f"unexpected {kind.__name__}: {error}"),
+        exc_info=None if explanation else (kind, error, trace),
         extra=event_record("process_failed"),
     )
+
+
+def _explanation_in(error: BaseException | None) -> PlatformError | None:
+    """The PlatformError among an error and its causes: Dagster wraps what is raised while it loads the graph."""
+    while error is not None and not isinstance(error, PlatformError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _is_said_by_nobody_else(record: logging.LogRecord) -> bool:
+    """Whether none of the record's own loggers writes it to a stream already."""
+    logger = logging.Logger.manager.loggerDict.get(record.name)
+    while isinstance(logger, logging.Logger) and logger.parent is not None:
+        if any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
+            return False
+        logger = logger.parent
+    return True
 
 
 def _known_handlers() -> list[logging.Handler]:

@@ -65,11 +65,8 @@ class Places(BaseModel):
     )
 
 
-# Fields come in the order of the bases from right to left, which is the order people see in `doctor`.
-class Settings(
-    RetentionPeriods, ReportingRules, MonitoringRules, ReleaseRules, LearningRules, IngestionRules, Places, BaseSettings
-):
-    """What the platform was told, from the environment, then `$FRAUD_HOME/settings.env`, then these defaults."""
+class _Told(BaseSettings):
+    """Where settings come from."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
 
@@ -87,6 +84,13 @@ class Settings(
 
         written = DotEnvSettingsSource(settings_cls, env_file=home_from_environment() / SETTINGS_FILE)
         return init_settings, env_settings, written
+
+
+# Fields come in the order of the bases from right to left, which is the order people see in `doctor`.
+class Settings(
+    RetentionPeriods, ReportingRules, MonitoringRules, ReleaseRules, LearningRules, IngestionRules, Places, _Told
+):
+    """What the platform was told, from the environment, then `$FRAUD_HOME/settings.env`, then these defaults."""
 
     @cached_property
     def landing_url(self) -> str:
@@ -188,6 +192,18 @@ def _login() -> str:
     except (KeyError, OSError):
         # A container may run under a number that has no name.
         return f"user {os.getuid()}"
+
+
+class _Reporting(ReportingRules, _Told):
+    """The settings of logs alone."""
+
+
+def reporting_settings() -> ReportingRules:
+    """How logs are to be written, also where other settings are wrong; the defaults where these are."""
+    try:
+        return _Reporting()
+    except (SettingsError, ValidationError):
+        return ReportingRules()
 
 
 def load_settings() -> Settings:

@@ -90,6 +90,7 @@ logging.getLogger("uvicorn.error").info("a web server")
 logging.getLogger("fraud_platform.rooms").info("a room")
 logging.getLogger("some.library").warning("card %s", "{card}")
 logging.getLogger("some.library").info("small talk")
+logging.warning("somebody without a logger")
 warnings.warn("a warning")
 {end}
 """
@@ -98,7 +99,8 @@ warnings.warn("a warning")
 def test_whoever_logs_in_a_process_writes_json_at_the_level_of_the_settings(tmp_path):
     lines = lines_of(EVERYBODY.format(card=CARD, end=""), tmp_path)
     said = {line["message"].partition("UserWarning: ")[2].strip() or line["message"] for line in lines}
-    assert said == {"a daemon", "a room", "a run", "a warning", "a web server", "card [card number]"}
+    everybody = {"a daemon", "a room", "a run", "a warning", "a web server", "card [card number]"}
+    assert said == {*everybody, "somebody without a logger"}
     assert len(lines) == len(said), "something is said twice"
     quiet = lines_of(EVERYBODY.format(card=CARD, end=""), tmp_path, FRAUD_LOG_LEVEL="ERROR")
     assert quiet == []

@@ -18,14 +18,16 @@ from fraud_platform.defs.events import completion
 from fraud_platform.defs.memory import give_back_memory, keep_memory_low
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
+from fraud_platform.defs.remedies import remedy_for
 from fraud_platform.errors import DataError, PlatformError, RegistryUnavailableError
 from fraud_platform.governance.redaction import without_card_numbers
 from fraud_platform.storage import is_storage_failure
 
 OWNERS = ["team:fraud-platform"]
 
-# Storage and registry hiccups pass; the jitter keeps parallel runs from knocking at the same moment.
-RETRIES = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+# Pauses of 2, 4, 8, 16 and 32 seconds: a minute in all, in which a server that was killed or upgraded is back. The
+# jitter keeps parallel runs from knocking at the same moment.
+RETRIES = dg.RetryPolicy(max_retries=5, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
 # A model of a past day must see that day's champion, so days are released one after the other.
@@ -55,11 +57,15 @@ def retried_only_where_time_helps(*days: date) -> Iterator[None]:
     except Exception as raised:
         # The event log is kept for ever, and the causes of an error go there with it.
         error = without_card_numbers(raised)
+        remedy = remedy_for(raised)
         if may_pass(raised):
+            if remedy:
+                raise ConnectionError(f"{error}; {remedy}") from (raised if error is raised else None)
             if error is raised:
                 raise
             raise error from None
         what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
+        what = f"{what}; {remedy}" if remedy else what
         when = " to ".join(dict.fromkeys((days[0].isoformat(), days[-1].isoformat())))
         raise dg.Failure(description=f"{when}: {what}", allow_retries=False) from error
 

@@ -3,20 +3,16 @@
 Mending belongs to the person who reads it; every complaint says how.
 """
 
-import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fraud_platform.defs.remedies import remedy_for
+from fraud_platform.defs.remedies import first_line, masked, remedy_for
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import open_trail
 from fraud_platform.settings import SECRETS, Settings, setting_sources
 from fraud_platform.storage import create_exclusively, open_location, write_atomically
-
-# Up to the last @: whoever forgot to escape a password must not see it printed.
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
 
 
 @dataclass(frozen=True)
@@ -40,11 +36,6 @@ def effective_settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
     sources = setting_sources()
     for (variable, source), field in zip(sources.items(), type(settings).model_fields, strict=True):
         yield variable, masked(shown.get(variable, str(getattr(settings, field)))), source
-
-
-def masked(url: str) -> str:
-    """`url` with its password, if it carries one, replaced by stars."""
-    return _PASSWORD.sub(r"\1:****@", url)
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
@@ -76,9 +67,8 @@ def _examined(subject: str, look: Callable[[], str], remedy: str) -> Finding:
     try:
         return Finding(subject, True, look())
     except Exception as error:  # noqa: BLE001 - whatever a server or driver raises is the finding itself
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         better = remedy_for(error)
-        return Finding(subject, False, masked(reason), remedy if better is None else better)
+        return Finding(subject, False, first_line(error), remedy if better is None else better)
 
 
 def _write_and_remove(url: str) -> str:

@@ -51,6 +51,27 @@ _BY_TEXT = {
 }
 
 
+# Up to the last @: whoever forgot to escape a password must not see it printed.
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
+
+
+def masked(url: str) -> str:
+    """`url` with its password, if it carries one, replaced by stars."""
+    return _PASSWORD.sub(r"\1:****@", url)
+
+
+def first_line(error: object) -> str:
+    """What an error says first, without passwords; its kind where it says nothing."""
+    text = str(error).strip()
+    return masked(text.splitlines()[0]) if text else type(error).__name__
+
+
+def in_one_line(error: BaseException, otherwise: str = "") -> str:
+    """What an error says first and what to do about it; `otherwise` where nothing better is known."""
+    remedy = remedy_for(error)
+    return "; ".join(filter(None, (first_line(error), otherwise if remedy is None else remedy)))
+
+
 def remedy_for(error: BaseException) -> str | None:
     """What to do about `error`; empty where its message says so itself, None where nothing better is known."""
     for link in _chain(error):

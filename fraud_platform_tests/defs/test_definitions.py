@@ -131,7 +131,7 @@ def test_every_asset_has_owner_group_kinds_and_the_calendar(asset):
 @pytest.mark.parametrize("asset", ASSETS)
 def test_every_asset_is_tried_again_with_growing_jittered_pauses(asset):
     policy = defs.resolve_assets_def(asset).op.retry_policy
-    assert policy.max_retries == 3
+    assert (policy.max_retries, policy.delay) == (5, 2)
     assert (policy.backoff, policy.jitter) == (dg.Backoff.EXPONENTIAL, dg.Jitter.PLUS_MINUS)
 
 
