@@ -15,6 +15,7 @@ import pytest
 from fraud_platform.logs import JsonLines, event_record
 from fraud_platform_tests.bad_files import CARD
 from fraud_platform_tests.platform_home import day_number, simulated
+from fraud_platform_tests.production.processes import free_port
 
 KEYS = ["timestamp", "level", "service", "model_version", "event", "run", "partition", "message"]
 
@@ -130,6 +131,24 @@ def test_text_leaves_every_library_its_own_format(tmp_path):
     assert " - dagster - INFO - a run" in done.stderr
     assert "card [card number]" in done.stderr
     assert "too small" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_code_location_with_a_wrong_setting_says_so_in_one_line(tmp_path, log_format):
+    serve = ["dagster", "api", "grpc", "--port", str(free_port()), "--module-name", "fraud_platform.definitions"]
+    done = subprocess.run(
+        [sys.executable, "-m", *serve, "--log-level", "error"],
+        env={**os.environ, "FRAUD_HOME": str(tmp_path), "FRAUD_LOG_FORMAT": log_format, "FRAUD_SEED": "abc"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    (line,) = (done.stdout + done.stderr).splitlines()
+    said = json.loads(line)["message"] if log_format == "json" else line
+    assert said.startswith("FRAUD_SEED='abc': Input should be a valid integer")
+    assert said.endswith("set it right or unset it")
+    assert done.returncode == 1
 
 
 RUN = """

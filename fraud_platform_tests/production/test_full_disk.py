@@ -22,8 +22,6 @@ from fraud_platform_tests.platform_home import PlatformHome, day_number, open_ho
 
 DAY = day_number(4)
 DISK_BYTES = 64 * 2**20
-# What the transactions of a day take, with some room for the small files beside them.
-ROOM_FOR_TRANSACTIONS = 900_000
 
 
 @contextmanager
@@ -82,9 +80,10 @@ def half_written(home: PlatformHome) -> list[Path]:
     return list(Path(home.settings.storage_url).rglob("*.partial"))
 
 
-def test_a_day_waits_for_room_and_ends_as_if_there_had_always_been_some(home, undisturbed):
+def test_a_day_waits_for_room_and_ends_as_if_there_had_always_been_some(home, trained_home, undisturbed):
     # Room for its transactions, and not for its features.
-    filler = fill(home, ROOM_FOR_TRANSACTIONS)
+    (transactions,) = trained_home.store.path("raw_transactions", DAY, "parquet").parent.glob(f"{DAY}.parquet")
+    filler = fill(home, transactions.stat().st_size + 50_000)
     # It is mended while the day waits for its second or third try.
     mending = threading.Timer(4, filler.unlink)
     mending.start()

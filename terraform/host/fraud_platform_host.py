@@ -136,8 +136,10 @@ def fetch_release(host: dict[str, Any]) -> None:
     secrets.mkdir(mode=0o700, exist_ok=True)
     for name, arn in host["secret_arns"].items():
         _write(secrets / f"{name}_database_password", _secret(session, arn), mode=0o644)
-    # Compose wants the files of all secrets its services name; roles take the place of keys.
-    _write(secrets / "aws_credentials", "", mode=0o644)
+    # Compose wants the files of all secrets its services name. Roles take the place of keys; nobody is told anything
+    # until somebody writes URLs there.
+    for name in ("aws_credentials", "alert_urls"):
+        _write(secrets / name, "", mode=0o644)
     if not (deploy / "secrets").is_symlink():
         (deploy / "secrets").symlink_to(secrets)
 
