@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from fraud_platform.defs.history import FailedRun, failed_runs
+from fraud_platform.defs.remedies import in_one_line
 from fraud_platform.defs.resources import Platform
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import AuditTrail
@@ -98,7 +99,8 @@ def _news(context: dg.SensorEvaluationContext, platform: Platform, seen: Seen, t
         if not isinstance(error, PlatformError) and not is_storage_failure(error):
             raise
         # Runs that fail because the storage is gone are just what people have to be told of.
-        context.log.warning(f"the audit trail cannot be read now: {error}", extra=event_record("notification_late"))
+        told = f"the audit trail cannot be read now: {in_one_line(error)}"
+        context.log.warning(told, extra=event_record("notification_late"))
     fresh = sorted((message for message in news if message.at >= seen.since), key=lambda message: message.at)
     return replace(
         seen,

@@ -22,7 +22,8 @@ import requests
 from fraud_platform.defs.jobs import DAILY_ASSETS
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
 from fraud_platform_tests.platform_home import PlatformHome
-from fraud_platform_tests.production.stack import BUCKET, DAY, Stack, running_stack
+from fraud_platform_tests.production.stack import BUCKET, DAY, ROWS, Stack, running_stack
+from fraud_platform_tests.webhook import Webhook, open_webhook
 
 LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
@@ -35,9 +36,10 @@ TIMES = {"scored_at", "created_at", "audit_head", "made_at", "at"}
 
 @dataclass
 class Day:
-    """One day of the stack, run again and again."""
+    """One day of the stack, run again and again, and who is told when it fails."""
 
     stack: Stack
+    webhook: Webhook
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer of the webserver; None while it does not give one."""
@@ -122,10 +124,14 @@ def day(tmp_path_factory, trained_home) -> Iterator[Day]:
     """A day that has been ingested, and a champion to decide about it."""
     folder = tmp_path_factory.mktemp("faults")
     # Gone processes are looked for every two seconds instead of every thirty.
-    with running_stack(folder, is_s3_behind_a_door=True, poll_interval_seconds=2) as stack:
+    with (
+        running_stack(folder, is_s3_behind_a_door=True, poll_interval_seconds=2) as stack,
+        open_webhook() as webhook,
+    ):
+        (stack.postgres.secrets / "alert_urls").write_text(f"{webhook.url}\n")
         _release(trained_home, MlflowRegistry(stack.processes.environment["MLFLOW_TRACKING_URI"]))
         stack.processes.wait("ingestion", lambda: stack.finished("daily", 1))
-        yield Day(stack)
+        yield Day(stack, webhook)
 
 
 def _release(home: PlatformHome, registry: MlflowRegistry) -> None:
@@ -252,9 +258,30 @@ def test_a_day_survives_half_a_minute_without_what_it_rests_on(day, undisturbed,
 
 
 def test_the_audit_trail_and_the_history_are_whole_afterwards(day, undisturbed):
-    environment = day.stack.processes.environment
     verified = day.stack.processes.run(["fraud-platform", "audit", "verify"])
     assert verified.returncode == 0, verified.stderr
-    assert environment["FRAUD_STORAGE"] == f"s3://{BUCKET}/storage"
     unfinished = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
     assert day.stack.postgres.ask("dagster", unfinished) == ["0"]
+
+
+def test_people_were_told_of_every_run_that_failed(day, undisturbed):
+    failed = set(day.stack.postgres.ask("dagster", "SELECT run_id FROM runs WHERE status = 'FAILURE'"))
+    assert failed
+
+    def told() -> set[str]:
+        return {found for each in day.webhook.received for found in re.findall(r"Run ([0-9a-f-]{36})", each["message"])}
+
+    day.stack.processes.wait("messages", lambda: told() == failed, seconds=60, is_restarting=True)
+    password = day.webhook.url.partition("@")[0].rpartition(":")[2]
+    assert password not in "".join(day.stack.processes.log(name) for name in day.stack.processes.running)
+
+
+def test_whatever_a_service_wrote_is_a_line_of_json(day, undisturbed):
+    for service in ("webserver", "daemon"):
+        lines = [json.loads(line) for line in day.stack.processes.log(service).splitlines()]
+        assert {line["service"] for line in lines} == {service}
+    runs = [line for line in day.stack.processes.log("code-location").splitlines() if '"prediction_complete"' in line]
+    predictions = [json.loads(line) for line in runs]
+    assert {(line["partition"], line["model_version"], line["row_count"]) for line in predictions} == {
+        (DAY.isoformat(), "1", ROWS)
+    }
