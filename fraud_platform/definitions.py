@@ -4,6 +4,7 @@ import dagster as dg
 
 from fraud_platform.defs.assets import features, ingestion, monitoring, release, scoring, splits, training
 from fraud_platform.defs.checks import CHECKS
+from fraud_platform.defs.code_location import end_with_the_watch
 from fraud_platform.defs.deployments import resources
 from fraud_platform.defs.jobs import daily, retraining
 from fraud_platform.defs.landing_sensor import landing_sensor
@@ -19,6 +20,8 @@ from fraud_platform.defs.sensors import (
     retrain_on_performance_sensor,
     run_failure_sensor,
 )
+
+end_with_the_watch()
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([ingestion, features, splits, training, release, scoring, monitoring]),

@@ -117,6 +117,8 @@ class Processes:
         """Starts those again that have ended, as `restart: unless-stopped` does; gives their names."""
         ended = [name for name, process in self.running.items() if process.poll() is not None]
         for name in ended:
+            # What it has started ends with its container.
+            _signal(self.running[name], signal.SIGKILL)
             command, environment = self.started[name]
             self.start(name, command, **environment)
         return ended

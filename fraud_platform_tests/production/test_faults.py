@@ -68,9 +68,14 @@ class Day:
         }
         tags = [{"key": "dagster/partition", "value": DAY.isoformat()}]
         params = {"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": tags}}
-        launched = self.stack.processes.wait("launch", lambda: self.ask(LAUNCH, params=params))["launchRun"]
-        assert launched["__typename"] == "LaunchRunSuccess", launched
-        return launched["run"]["runId"]
+
+        def launched() -> str | None:
+            # A code location that has just been replaced is not known to the webserver at once.
+            answer = self.ask(LAUNCH, params=params)
+            return answer["launchRun"].get("run", {}).get("runId") if answer else None
+
+        run_id: str = self.stack.processes.wait("launch", launched, is_restarting=True)
+        return run_id
 
     def worker_of(self, run_id: str) -> int | None:
         """The process of the code location that works at a run; None before there is one."""
@@ -224,7 +229,7 @@ def suffer(day: Day, fault: Fault, seconds: float, undisturbed: Mapping[str, Any
     """The day under a fault: it finishes, as if nothing had happened."""
     day.forget()
     run_id = day.launch()
-    day.stack.processes.wait("beginning of the day", day.is_under_way, pause=0.02)
+    day.stack.processes.wait("beginning of the day", day.is_under_way, pause=0.1)
     fault(day, run_id, seconds)
     day.stack.processes.wait("the day", lambda: day.is_finished(run_id), is_restarting=True)
     # Whoever reads it now sees it once, whole and as it would have been.
