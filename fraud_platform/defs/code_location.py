@@ -1,8 +1,8 @@
 """Ends a code location that can no longer look after its runs: whoever keeps it up starts it again.
 
 A thread of Dagster's code server finds out runs whose process has gone. An error ends that thread for good, PostgreSQL
-out of reach at the wrong moment, for one; every later run that dies would then count as at work for hours, and hold back
-the days behind it. Asking whether a run is at work belongs to `production`.
+out of reach at the wrong moment, for one. Every later run that dies would then count as at work for hours, and hold
+back the days behind it. Asking whether a run is at work belongs to `production`.
 """
 
 import logging
