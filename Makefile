@@ -42,6 +42,10 @@ audit-infrastructure: setup  ## apply terraform/ to an AWS that moto plays, and 
 	$(CHECKOV) --directory terraform
 	$(RUN) pytest -n 0 -m applied fraud_platform_tests/infrastructure
 
+.PHONY: audit-faults
+audit-faults: setup  ## kill, stop and freeze every part of the production stack while it works; some minutes
+	$(RUN) pytest -n 0 -m 'faults or not faults' fraud_platform_tests/production/test_faults.py fraud_platform_tests/production/test_full_disk.py
+
 .PHONY: format
 format: setup  ## rewrite the sources in the house format
 	$(RUN) ruff format .

@@ -34,6 +34,8 @@ random | make mlflow_database_password
 : | make alertmanager_chat_url
 : | make alertmanager_mail_login
 : | make alertmanager_pager_key
+# Who is told of failed runs, releases and rollbacks: Apprise URLs, one a line; empty tells nobody.
+: | make alert_urls
 
 if [ "$kind" = development ] && [ ! -e "$folder/aws_credentials" ]; then
   key="$(random)"

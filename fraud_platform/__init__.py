@@ -10,6 +10,8 @@ The map, top to bottom; a room imports only rooms above it:
     metrics       arrays in, floats out
     contracts     whether tables keep their Pandera contract
     governance    what must never enter, and what must be remembered
+    logs          one line of JSON per record, whichever library writes it
+    notifications tells people what happened, and those who were out of reach later
     ingestion     landed files become one validated table per day
     simulation    days made from a public file (replay) or from shipped figures (simulator)
     features      what the model may know, and the distribution of it

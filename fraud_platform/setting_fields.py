@@ -5,10 +5,11 @@ How they are read and what is derived from them is in `settings`, which is what 
 
 from typing import Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 CandidateName = Literal["logistic_regression", "random_forest", "xgboost", "lightgbm"]
 Policy = Literal["max_f1", "precision_floor", "expected_cost", "review_capacity"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 CANDIDATES: tuple[CandidateName, ...] = get_args(CandidateName)
 
 
@@ -101,6 +102,21 @@ class MonitoringRules(BaseModel):
     drift_retry_days: int = Field(1, ge=1, description="the same after a drift retraining whose model was refused")
     performance_f1_limit: float = Field(0.72, ge=0, le=1, description="realised F1 below which retraining is asked for")
     performance_window_days: int = Field(14, ge=1, description="days over which realised performance is measured")
+
+
+class ReportingRules(BaseModel):
+    """How processes write their logs, and who is told what happened."""
+
+    log_format: Literal["text", "json"] = Field(
+        "text", description="logs as each library writes them, or all as lines of JSON"
+    )
+    log_level: LogLevel = Field("INFO", description="records below this level are not written to logs")
+    service: str = Field("fraud-platform", description="what a process calls itself in its lines of JSON")
+    # They hold passwords and tokens.
+    alert_urls: list[SecretStr] = Field(
+        [], description="who is told of failed runs, releases, rollbacks and approvals: Apprise URLs, as a JSON list"
+    )
+    alert_urls_file: str = Field("", description="file with more such URLs, one a line or a JSON list")
 
 
 class RetentionPeriods(BaseModel):

@@ -4,6 +4,7 @@ What a room needs of these reaches it as an argument: no room reads settings by 
 """
 
 import getpass
+import json
 import os
 import platform
 import re
@@ -20,11 +21,14 @@ from fraud_platform.setting_fields import (
     LearningRules,
     MonitoringRules,
     ReleaseRules,
+    ReportingRules,
     RetentionPeriods,
 )
 
 PREFIX = "FRAUD_"
 SETTINGS_FILE = "settings.env"
+# Their values are shown nowhere.
+SECRETS = ("FRAUD_ALERT_URLS",)
 
 
 def home_from_environment() -> Path:
@@ -61,9 +65,8 @@ class Places(BaseModel):
     )
 
 
-# Fields come in the order of the bases from right to left, which is the order people see in `doctor`.
-class Settings(RetentionPeriods, MonitoringRules, ReleaseRules, LearningRules, IngestionRules, Places, BaseSettings):
-    """What the platform was told, from the environment, then `$FRAUD_HOME/settings.env`, then these defaults."""
+class _Told(BaseSettings):
+    """Where settings come from."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
 
@@ -81,6 +84,13 @@ class Settings(RetentionPeriods, MonitoringRules, ReleaseRules, LearningRules, I
 
         written = DotEnvSettingsSource(settings_cls, env_file=home_from_environment() / SETTINGS_FILE)
         return init_settings, env_settings, written
+
+
+# Fields come in the order of the bases from right to left, which is the order people see in `doctor`.
+class Settings(
+    RetentionPeriods, ReportingRules, MonitoringRules, ReleaseRules, LearningRules, IngestionRules, Places, _Told
+):
+    """What the platform was told, from the environment, then `$FRAUD_HOME/settings.env`, then these defaults."""
 
     @cached_property
     def landing_url(self) -> str:
@@ -126,21 +136,54 @@ class Settings(RetentionPeriods, MonitoringRules, ReleaseRules, LearningRules, I
         """
         if not self.postgres_password_file:
             return None
-        try:
-            password = Path(self.postgres_password_file).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise PlatformError(self._unusable_password(f"cannot be read: {reason}")) from None
+        variable, path = "FRAUD_POSTGRES_PASSWORD_FILE", self.postgres_password_file
+        password = _read_secret(variable, path, what="the password").rstrip("\r\n")
         if not password:
-            raise PlatformError(self._unusable_password("is empty"))
+            raise PlatformError(_unusable_secret(variable, path, "the password", "is empty"))
         return password
 
-    def _unusable_password(self, problem: str) -> str:
-        reader = f"user {os.getuid()}" if hasattr(os, "getuid") else "the account"
-        return (
-            f"FRAUD_POSTGRES_PASSWORD_FILE={self.postgres_password_file} {problem}; put the password there and let "
-            f"{reader}, who runs this, read it"
+    def alert_targets(self) -> list[str]:
+        """Every Apprise URL of `alert_urls` and of the file as it is now; they are secrets.
+
+        Raises:
+            PlatformError: the file cannot be read, or begins like a JSON list and is none.
+        """
+        urls = [url.get_secret_value() for url in self.alert_urls]
+        if self.alert_urls_file:
+            text = _read_secret("FRAUD_ALERT_URLS_FILE", self.alert_urls_file, what="URLs, one a line,").strip()
+            urls += _urls_in(text, self.alert_urls_file) if text.startswith("[") else text.splitlines()
+        stripped = (url.strip() for url in urls)
+        return list(dict.fromkeys(url for url in stripped if url and not url.startswith("#")))
+
+
+def _read_secret(variable: str, path: str, *, what: str) -> str:
+    """The text of a file that `variable` names.
+
+    Raises:
+        PlatformError: it cannot be read.
+    """
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise PlatformError(_unusable_secret(variable, path, what, f"cannot be read: {reason}")) from None
+
+
+def _unusable_secret(variable: str, path: str, what: str, problem: str) -> str:
+    reader = f"user {os.getuid()}" if hasattr(os, "getuid") else "the account"
+    return f"{variable}={path} {problem}; put {what} there and let {reader}, who runs this, read it"
+
+
+def _urls_in(text: str, path: str) -> list[str]:
+    try:
+        urls = json.loads(text)
+    except ValueError:
+        urls = None
+    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+        raise PlatformError(
+            f'FRAUD_ALERT_URLS_FILE={path} is no JSON list of texts; write ["scheme://..."] or a URL a line'
         )
+    return urls
 
 
 def _login() -> str:
@@ -149,6 +192,18 @@ def _login() -> str:
     except (KeyError, OSError):
         # A container may run under a number that has no name.
         return f"user {os.getuid()}"
+
+
+class _Reporting(ReportingRules, _Told):
+    """The settings of logs alone."""
+
+
+def reporting_settings() -> ReportingRules:
+    """How logs are to be written, also where other settings are wrong; the defaults where these are."""
+    try:
+        return _Reporting()
+    except (SettingsError, ValidationError):
+        return ReportingRules()
 
 
 def load_settings() -> Settings:
@@ -166,7 +221,9 @@ def load_settings() -> Settings:
     except ValidationError as error:
         problem = error.errors()[0]
         name = _variable_name(str(problem["loc"][0]))
-        shown = mask_card_numbers(f"{name}={problem['input']!r}: {problem['msg']}")
+        # What was told for a secret is not shown, however wrong it is.
+        told = "****" if name in SECRETS else repr(problem["input"])
+        shown = mask_card_numbers(f"{name}={told}: {problem['msg']}")
         raise PlatformError(f"{shown}; set it right or unset it") from None
     for field in type(settings).model_fields:
         # Folders, logs and records are named after settings.

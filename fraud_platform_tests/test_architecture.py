@@ -20,6 +20,8 @@ ROOMS = (
     "metrics",
     "contracts",
     "governance",
+    "logs",
+    "notifications",
     "ingestion",
     "simulation",
     "features",
@@ -67,6 +69,7 @@ HEAVY = (
     "pandera",
     "skops",
     "dagster_mlflow",
+    "apprise",
 )
 # Its classes are scikit-learn's by inheritance; nothing that the code location loads imports it.
 MAY_BE_HEAVY = ("features/transformers.py",)

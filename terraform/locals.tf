@@ -41,6 +41,7 @@ locals {
     FRAUD_STORAGE       = "s3://${aws_s3_bucket.data["storage"].id}/${local.storage_prefix}"
     FRAUD_AUDIT         = "s3://${aws_s3_bucket.data["audit"].id}/${local.audit_prefix}"
     FRAUD_START_DATE    = var.start_date
+    FRAUD_LOG_FORMAT    = "json"
     FRAUD_POSTGRES_URL  = local.database_urls.dagster
     MLFLOW_TRACKING_URI = local.tracking_url
     AWS_DEFAULT_REGION  = var.region

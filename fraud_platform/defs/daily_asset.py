@@ -5,6 +5,7 @@ before the next is begun, so a range needs no more memory than a day.
 """
 
 import inspect
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,17 +14,20 @@ from typing import Any
 
 import dagster as dg
 
+from fraud_platform.defs.events import completion
 from fraud_platform.defs.memory import give_back_memory, keep_memory_low
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.previews import accepted_previews
+from fraud_platform.defs.remedies import remedy_for
 from fraud_platform.errors import MissingDataError, PlatformError, RegistryUnavailableError
 from fraud_platform.governance.redaction import without_card_numbers
 from fraud_platform.storage import is_storage_failure
 
 OWNERS = ["team:fraud-platform"]
 
-# Storage and registry hiccups pass; the jitter keeps parallel runs from knocking at the same moment.
-RETRIES = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+# Pauses of 2, 4, 8, 16 and 32 seconds: a minute in all, in which a server that was killed or upgraded is back. The
+# jitter keeps parallel runs from knocking at the same moment.
+RETRIES = dg.RetryPolicy(max_retries=5, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
 # What a failure in the event log tells of itself beside its sentence: the class of the error, and the days it is about.
@@ -55,11 +59,15 @@ def retried_only_where_time_helps(*days: date) -> Iterator[None]:
     except Exception as raised:
         # The event log is kept for ever, and the causes of an error go there with it.
         error = without_card_numbers(raised)
+        remedy = remedy_for(raised)
         if may_pass(raised):
+            if remedy:
+                raise ConnectionError(f"{error}; {remedy}") from (raised if error is raised else None)
             if error is raised:
                 raise
             raise error from None
         what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
+        what = f"{what}; {remedy}" if remedy else what
         when = " to ".join(dict.fromkeys((days[0].isoformat(), days[-1].isoformat())))
         about: dict[str, Any] = {CAUSE: type(raised).__name__, FAILED_DAYS: [day.isoformat() for day in days]}
         raise dg.Failure(description=f"{when}: {what}", metadata=about, allow_retries=False) from error
@@ -77,7 +85,7 @@ def _day_by_day(
     described: dict[str, Mapping[str, Any]] = {}
     failures: list[dg.Failure] = []
     for key in context.partition_keys:
-        day = date.fromisoformat(key)
+        day, began = date.fromisoformat(key), time.monotonic()
         try:
             output = one_day(day)
         except dg.Failure as failure:
@@ -85,6 +93,9 @@ def _day_by_day(
             continue
         described[key] = output.metadata
         yield day, output.value
+        # It is stored now.
+        message, event = completion(asset, day, output.metadata, seconds=time.monotonic() - began)
+        context.log.info(message, extra=event)
         del output
         give_back_memory()
     if failures:

@@ -3,20 +3,16 @@
 Mending belongs to the person who reads it; every complaint says how.
 """
 
-import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fraud_platform.defs.remedies import remedy_for
+from fraud_platform.defs.remedies import first_line, masked, remedy_for
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import open_trail
-from fraud_platform.settings import Settings, setting_sources
+from fraud_platform.settings import SECRETS, Settings, setting_sources
 from fraud_platform.storage import create_exclusively, open_location, write_atomically
-
-# Up to the last @: whoever forgot to escape a password must not see it printed.
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
 
 
 @dataclass(frozen=True)
@@ -35,15 +31,11 @@ def effective_settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
         "FRAUD_LANDING": settings.landing_url,
         "FRAUD_STORAGE": settings.storage_url,
         "MLFLOW_TRACKING_URI": settings.tracking_url,
+        **dict.fromkeys(SECRETS, f"{len(settings.alert_urls)} URLs, not shown"),
     }
     sources = setting_sources()
     for (variable, source), field in zip(sources.items(), type(settings).model_fields, strict=True):
         yield variable, masked(shown.get(variable, str(getattr(settings, field)))), source
-
-
-def masked(url: str) -> str:
-    """`url` with its password, if it carries one, replaced by stars."""
-    return _PASSWORD.sub(r"\1:****@", url)
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
@@ -54,6 +46,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
         "registry", lambda: _reach_registry(settings), "start the MLflow server or correct MLFLOW_TRACKING_URI"
     )
     yield examined("audit trail", lambda: _reach_audit_trail(settings), "set FRAUD_AUDIT to a place you own")
+    if settings.alert_urls or settings.alert_urls_file:
+        yield examined("notifications", lambda: _read_targets(settings), "correct FRAUD_ALERT_URLS")
     if settings.postgres_url:
         database = examined(
             "Dagster database", lambda: _reach_database(settings), "start PostgreSQL or correct FRAUD_POSTGRES_URL"
@@ -72,9 +66,8 @@ def examined(subject: str, look: Callable[[], str], remedy: str) -> Finding:
     try:
         return Finding(subject, True, look())
     except Exception as error:  # noqa: BLE001 - whatever a server or driver raises is the finding itself
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         better = remedy_for(error)
-        return Finding(subject, False, masked(reason), remedy if better is None else better)
+        return Finding(subject, False, first_line(error), remedy if better is None else better)
 
 
 def _write_and_remove(url: str) -> str:
@@ -118,6 +111,14 @@ def _reach_audit_trail(settings: Settings) -> str:
     finally:
         probe.unlink()
     raise PlatformError(f"{settings.audit_url} ignores If-None-Match, so two writers could take the same place")
+
+
+def _read_targets(settings: Settings) -> str:
+    from fraud_platform.notifications import open_targets
+
+    # Nobody is contacted: an examination must not wake anybody.
+    targets = open_targets(settings.alert_targets())
+    return "nobody is told" if not targets else "told are " + ", ".join(target.name for target in targets)
 
 
 def _reach_database(settings: Settings) -> str:

@@ -5,7 +5,8 @@ Nothing here decides anything; sensors and the demo do.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,11 @@ from fraud_platform.monitoring.shortfall import OutcomeCounts
 
 # Enough for a quarter of days, each evaluated a few times.
 HISTORY_LIMIT = 400
+
+# What one tick of a sensor looks at; the others wait for the next one.
+RUNS_AT_ONCE = 50
+# Dagster's own: whether `run_retries` of the instance runs a failed run again.
+RETRIED_TAG = "dagster/will_retry"
 
 # A retraining that ended like this has answered nothing.
 UNANSWERED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
@@ -115,6 +121,55 @@ def has_champion(instance: DagsterInstance) -> bool:
     """Whether a model has been released, as the newest `model_release` tells it."""
     day = latest_materialised_day(instance, "model_release")
     return day is not None and bool(latest_materialisation_metadata(instance, "model_release", day).get("champion"))
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that failed, in the words of whoever is told.
+
+    Attributes:
+        event_id: the failure's place in the event log.
+        at: when, ISO 8601, UTC.
+        run_id: Dagster's identifier.
+        job: its job.
+        day: its partition, or "no day".
+        cause: why, in one line.
+        is_retried: whether the daemon runs it again by itself.
+    """
+
+    event_id: int
+    at: str
+    run_id: str
+    job: str
+    day: str
+    cause: str
+    is_retried: bool
+
+
+def failed_runs(instance: DagsterInstance, *, after: int) -> list[FailedRun]:
+    """The runs whose failure stands behind place `after` of the event log, oldest first, `RUNS_AT_ONCE` at most."""
+    wanted = dg.RunStatusChangeRecordsFilter(dg.DagsterEventType.RUN_FAILURE, after_storage_id=after)
+    records = instance.fetch_run_status_changes(wanted, limit=RUNS_AT_ONCE, ascending=True).records
+    found = []
+    for record in records:
+        run, event = instance.get_run_by_id(record.run_id), record.event_log_entry.dagster_event
+        if run is None or event is None:
+            continue
+        steps = instance.get_records_for_run(record.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+        events = [step.event_log_entry.dagster_event for step in steps]
+        cause = cause_of_failure(filter(None, events)) or event.message or "no cause is known"
+        found.append(
+            FailedRun(
+                event_id=record.storage_id,
+                at=datetime.fromtimestamp(record.timestamp, UTC).isoformat(),
+                run_id=run.run_id,
+                job=run.job_name,
+                day=run.tags.get("dagster/partition", "no day"),
+                cause=cause,
+                is_retried=run.tags.get(RETRIED_TAG) == "true",
+            )
+        )
+    return found
 
 
 def cause_of_failure(events: Iterable[dg.DagsterEvent]) -> str | None:

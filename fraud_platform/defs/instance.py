@@ -19,7 +19,8 @@ from dagster._core.storage.sqlite_storage import (
 from dagster._serdes import ConfigurableClassData
 
 from fraud_platform.defs.local_history import OpenEventLogStorage, OpenRunStorage
-from fraud_platform.settings import home_from_environment
+from fraud_platform.logs import set_up_logs
+from fraud_platform.settings import home_from_environment, reporting_settings
 
 
 def dagster_home() -> Path:
@@ -44,6 +45,8 @@ class HomeStorage(DagsterSqliteStorage):
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> "HomeStorage":
         """The storage of the current `FRAUD_HOME`."""
+        # Webserver and daemon load nothing of the platform before their history.
+        set_up_logs(reporting_settings())
         return cls.from_local(base_dir=str(home_from_environment() / "dagster"), inst_data=inst_data)
 
 

@@ -16,6 +16,7 @@ from dagster import DagsterInstance
 from fraud_platform.defs.history import awaits_approval, has_champion, latest_materialisation_metadata, runs_tagged
 from fraud_platform.defs.jobs import CAUSE_TAG, LANDED_TAG, TRIGGER_TAG, daily
 from fraud_platform.defs.partitions import DAYS, LABEL_SEARCH_DAYS
+from fraud_platform.defs.remedies import told_in_one_line
 from fraud_platform.defs.resources import Platform
 
 # A tick has a minute; more days than this wait for the next one.
@@ -74,9 +75,11 @@ def what_is_needed(
 def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
     """Asks for each day that needs a run, oldest first; a failed one again later, three times for the same files."""
     seen: dict[str, str] = json.loads(context.cursor or "{}")
-    files, label_files = platform.landing.fingerprints(), platform.landing.fingerprints("labels")
+    with told_in_one_line(context.log, f"landing zone {platform.landing_url}"):
+        files, label_files = platform.landing.fingerprints(), platform.landing.fingerprints("labels")
+    with told_in_one_line(context.log, f"storage {platform.storage_url}"):
+        ingested = platform.store.days("raw_transactions", "parquet")
     calendar = set(DAYS.get_partition_keys())
-    ingested = platform.store.days("raw_transactions", "parquet")
     is_scored = has_champion(context.instance) or (
         # Whoever approves a model may do so without Dagster.
         awaits_approval(context.instance) and platform.registry.first_champion() is not None

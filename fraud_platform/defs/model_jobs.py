@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fraud_platform.defs.daily_asset import RETRIES, retried_only_where_time_helps
 from fraud_platform.defs.resources import Platform
+from fraud_platform.logs import event_record
 from fraud_platform.registry.promotion import AUDIT_HEAD, ChampionChange, promote_version, record_change, roll_back
 from fraud_platform.registry.shadow import end_shadow
 
@@ -124,7 +125,8 @@ def _promote(context: dg.OpExecutionContext, platform: Platform, config: Promoti
 
 def _report(context: dg.OpExecutionContext, change: ChampionChange, head: str) -> None:
     facts = {**change.as_dict(), AUDIT_HEAD: head}
-    context.log.info(f"{facts['champion']} decides from {facts['decides_from']} on: {change.reason}")
+    event = event_record("champion_changed", model_version=change.champion.version, **facts)
+    context.log.info(f"{facts['champion']} decides from {facts['decides_from']} on: {change.reason}", extra=event)
     # Where people look for what became of a model.
     context.log_event(dg.AssetObservation("model_release", partition=change.champion.as_of.isoformat(), metadata=facts))
     context.add_output_metadata(facts)

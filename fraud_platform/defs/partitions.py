@@ -7,8 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from fraud_platform.settings import load_settings
+from fraud_platform.logs import set_up_logs
+from fraud_platform.settings import load_settings, reporting_settings
 
+# Before anything of this code location can write a log, so that a wrong setting is one line there. Runs load this
+# module too, each in its own process.
+set_up_logs(reporting_settings())
 # The calendar and the look-back windows are part of the graph, so they are fixed when the code location is loaded.
 SETTINGS = load_settings()
 DAYS = dg.DailyPartitionsDefinition(start_date=SETTINGS.start_date.isoformat(), timezone="UTC")

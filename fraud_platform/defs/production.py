@@ -17,9 +17,12 @@ from dagster._serdes import ConfigurableClassData, deserialize_value
 from dagster_aws.s3.compute_log_manager import S3ComputeLogManager
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.auth import PgTokenProvider
+from dagster_postgres.utils import DagsterPostgresException
 
+from fraud_platform.defs.remedies import first_line, remedy_for
 from fraud_platform.errors import PlatformError
-from fraud_platform.settings import Settings, load_settings
+from fraud_platform.logs import set_up_logs
+from fraud_platform.settings import Settings, load_settings, reporting_settings
 
 # Beside the assets; a lifecycle rule of the bucket may expire this prefix alone.
 LOG_FOLDER = "compute_logs"
@@ -54,8 +57,10 @@ class PostgresHistory(DagsterPostgresStorage):
         """The storage of the current settings.
 
         Raises:
-            PlatformError: no database is named, or its password cannot be read.
+            PlatformError: no database is named, its password cannot be read, or it does not answer.
         """
+        # Webserver and daemon load nothing of the platform before their history.
+        set_up_logs(reporting_settings())
         settings = load_settings()
         if not settings.history_url:
             raise PlatformError(
@@ -63,7 +68,13 @@ class PostgresHistory(DagsterPostgresStorage):
                 "something like postgresql://dagster@127.0.0.1:5432/dagster, or unset DAGSTER_HOME for a local one"
             )
         provider = PasswordFile(settings) if settings.postgres_password() else None
-        return cls(settings.history_url, inst_data=inst_data, token_provider=provider)
+        try:
+            return cls(settings.history_url, inst_data=inst_data, token_provider=provider)
+        except DagsterPostgresException as error:
+            # The driver says it in one line; the layers above add where to read on, and how often they tried.
+            driver = getattr(error.__cause__, "orig", error.__cause__)
+            remedy = remedy_for(error) or "start PostgreSQL or correct FRAUD_POSTGRES_URL"
+            raise PlatformError(f"PostgreSQL of FRAUD_POSTGRES_URL: {first_line(driver)}; {remedy}") from error
 
 
 class BucketLogs(S3ComputeLogManager):

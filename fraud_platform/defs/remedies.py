@@ -3,10 +3,14 @@
 Finding out that something is wrong belongs to `doctor`; here an error is only read.
 """
 
+import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fraud_platform.errors import PlatformError
+from fraud_platform.logs import event_record
+from fraud_platform.storage import is_storage_failure
 
 _RENEW = "renew the credential (a role of the machine renews itself)"
 _KEY = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the file or profile they come from"
@@ -49,6 +53,44 @@ _BY_TEXT = {
     "error code 401": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a login of the MLflow server",
     "Invalid Host header": "add the host of MLFLOW_TRACKING_URI to the server's MLFLOW_SERVER_ALLOWED_HOSTS",
 }
+
+
+# Up to the last @: whoever forgot to escape a password must not see it printed.
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
+
+
+def masked(url: str) -> str:
+    """`url` with its password, if it carries one, replaced by stars."""
+    return _PASSWORD.sub(r"\1:****@", url)
+
+
+def first_line(error: object) -> str:
+    """What an error says first, without passwords; its kind where it says nothing."""
+    text = str(error).strip()
+    return masked(text.splitlines()[0]) if text else type(error).__name__
+
+
+def in_one_line(error: BaseException, otherwise: str = "") -> str:
+    """What an error says first and what to do about it; `otherwise` where nothing better is known."""
+    remedy = remedy_for(error)
+    return "; ".join(filter(None, (first_line(error), otherwise if remedy is None else remedy)))
+
+
+@contextmanager
+def told_in_one_line(log: logging.Logger, what: str) -> Iterator[None]:
+    """Says in `log` what is wrong with `what` and what to do, where its storage refuses.
+
+    Raises:
+        PlatformError: it did; the message is that line.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_storage_failure(error):
+            raise
+        told = PlatformError(f"{what}: {in_one_line(error, 'run `fraud-platform doctor`')}")
+        log.error(str(told), extra=event_record("storage_refused"))
+        raise told from error
 
 
 def remedy_for(error: BaseException) -> str | None:

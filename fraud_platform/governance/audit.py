@@ -75,9 +75,9 @@ class AuditTrail:
         last = self._read_last(self.store.last())
         return last.head if last else None
 
-    def entries(self) -> Iterator[AuditEntry]:
-        """Every entry that can be read, oldest first; whether they are genuine is for `verify` to say."""
-        for line in self.store.lines():
+    def entries(self, *, after: int = 0) -> Iterator[AuditEntry]:
+        """Every entry behind place `after` that can be read, oldest first; `verify` says whether they are genuine."""
+        for line in self.store.lines(after):
             try:
                 yield parse_line(line)[0]
             except NoEntryError as problem:

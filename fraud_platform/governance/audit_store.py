@@ -51,8 +51,8 @@ class TrailStore(Protocol):
         """The last whole line; None in an empty trail."""
         ...
 
-    def lines(self) -> Iterator[bytes]:
-        """Every line, oldest first; the last may be cut off, then it lacks its line end."""
+    def lines(self, after: int = 0) -> Iterator[bytes]:
+        """Every line behind the first `after`, oldest first; the last may be cut off, then it lacks its line end."""
         ...
 
 
@@ -93,17 +93,18 @@ class FileTrail:
         with open(self._path, "rb") as file:
             return _last_line(file.fileno(), self._length(file.fileno()))[0]
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, after: int = 0) -> Iterator[bytes]:
         """See `TrailStore.lines`."""
         if not self._path.exists():
             return
         with open(self._path, "rb") as file:
             length = self._length(file.fileno())
-            for line in file:
+            for number, line in enumerate(file, start=1):
                 length -= len(line)
                 if length < 0:
                     return
-                yield line
+                if number > after:
+                    yield line
 
     @property
     def _path(self) -> Path:
@@ -159,11 +160,11 @@ class ObjectTrail:
         """See `TrailStore.last`."""
         return self._tail()[1]
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, after: int = 0) -> Iterator[bytes]:
         """See `TrailStore.lines`."""
         self.root.fs.invalidate_cache()
-        found = self.root.fs.find(self.root.path)
-        places = sorted(place for place in found if not place.rpartition("/")[2].startswith("."))
+        places = self._places(after) if after else sorted(self.root.fs.find(self.root.path))
+        places = [place for place in places if not place.rpartition("/")[2].startswith(".")]
         for start in range(0, len(places), _OBJECTS_PER_READ):
             batch = places[start : start + _OBJECTS_PER_READ]
             contents = self.root.fs.cat(batch)
@@ -177,6 +178,13 @@ class ObjectTrail:
         names = self._names(self.root / folders[-1])
         number = int(names[-1].removesuffix(".json"))
         return number, self._read(self._place(number))
+
+    def _places(self, after: int) -> list[str]:
+        """The objects behind the first `after`, in order; of a long trail only the last folders are listed."""
+        folders = [name for name in self._names(self.root) if int(name) >= after // _PER_FOLDER]
+        names = [(folder, name) for folder in folders for name in self._names(self.root / folder)]
+        wanted = [(folder, name) for folder, name in names if int(name.removesuffix(".json")) > after]
+        return [(self.root / folder / name).path for folder, name in wanted]
 
     def _names(self, folder: UPath) -> list[str]:
         """The numbered entries of a folder, in order."""

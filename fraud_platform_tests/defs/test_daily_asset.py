@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import dagster as dg
 import pandas as pd
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from s3fs.errors import translate_boto_error
 
-from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset
+from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset, retried_only_where_time_helps
 from fraud_platform.defs.daily_check import Verdict, daily_check
 from fraud_platform.defs.io_managers import DescribedTable, DocumentIOManager, FooterIOManager, TableIOManager
 from fraud_platform.defs.partitions import DAYS
@@ -137,6 +139,38 @@ def test_bad_data_fails_at_once_with_its_day_and_message(run):
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert failure.step_failure_data.user_failure_data.description == f"{bad}: file bad.csv has no column V3"
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
+
+
+def _refusal(code: str, said: str) -> OSError:
+    """What S3's client makes of an answer."""
+    error = translate_boto_error(ClientError({"Error": {"Code": code, "Message": said}}, "PutObject"))
+    assert isinstance(error, OSError)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "said"),
+    [
+        # What may pass is tried again, and says what to do should it not pass.
+        (
+            EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+            ConnectionError,
+            'Could not connect to the endpoint URL: "http://127.0.0.1:1"; start the server behind AWS_ENDPOINT_URL',
+        ),
+        (
+            _refusal("ExpiredToken", "The provided token has expired."),
+            (ConnectionError, dg.Failure),
+            "The provided token has expired.; renew the credential",
+        ),
+        (_refusal("AccessDenied", "Access Denied"), dg.Failure, "Access Denied; let this account s3:ListBucket"),
+    ],
+)
+def test_storage_that_refuses_says_in_one_line_what_to_do(raised, kind, said):
+    with pytest.raises(kind) as seen, retried_only_where_time_helps(FIRST):
+        raise raised
+    message = seen.value.description if isinstance(seen.value, dg.Failure) else str(seen.value)
+    assert said in message
+    assert "\n" not in message
 
 
 def test_a_missing_upstream_day_is_named(run):

@@ -97,6 +97,7 @@ def test_these_are_the_jobs_clocks_and_sensors():
         "shadow_sensor",
         "rollback_sensor",
         "run_failure_sensor",
+        "notification_sensor",
     }
     # Nobody has to know of a sensor to be served by it.
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
@@ -130,7 +131,7 @@ def test_every_asset_has_owner_group_kinds_and_the_calendar(asset):
 @pytest.mark.parametrize("asset", ASSETS)
 def test_every_asset_is_tried_again_with_growing_jittered_pauses(asset):
     policy = defs.resolve_assets_def(asset).op.retry_policy
-    assert policy.max_retries == 3
+    assert (policy.max_retries, policy.delay) == (5, 2)
     assert (policy.backoff, policy.jitter) == (dg.Backoff.EXPONENTIAL, dg.Jitter.PLUS_MINUS)
 
 

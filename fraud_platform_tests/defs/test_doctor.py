@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from fraud_platform.defs.doctor import Finding, effective_settings, findings, masked
+from fraud_platform.defs.doctor import Finding, effective_settings, findings
+from fraud_platform.defs.remedies import masked
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import Settings, load_settings
 

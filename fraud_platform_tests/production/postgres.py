@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +19,37 @@ from fraud_platform_tests.production.processes import DEPLOY, free_port
 OWNER = "postgres"
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresServer:
-    """A running server and the folder of its secrets."""
+    """A server and the folder of its secrets; `account` is who runs it, in the words of Popen."""
 
     programs: Path
     socket_folder: Path
     port: int
     secrets: Path
+    account: Mapping[str, Any]
+    process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Starts it on the data it has, and waits until it answers."""
+        where = ["-D", self.socket_folder / "data", "-k", self.socket_folder, "-h", "127.0.0.1", "-p", str(self.port)]
+        # A test may lose its data with the machine.
+        quick = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+        with (self.secrets / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "postgres", *where, *quick], stdout=log, stderr=log, cwd="/", **self.account
+            )
+        ready = [self.programs / "pg_isready", "-q", "-h", self.socket_folder, "-p", str(self.port)]
+        while subprocess.run(ready, check=False).returncode:
+            assert self.process.poll() is None, (self.secrets / "server.log").read_text()
+            time.sleep(0.1)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Ends it: SIGINT sends away who is connected, SIGKILL is a crash."""
+        if self.process is None:
+            return
+        self.process.send_signal(how)
+        self.process.wait(timeout=30)
 
     @property
     def administrator(self) -> dict[str, str]:
@@ -86,25 +109,15 @@ def running_postgres() -> Iterator[PostgresServer]:
             pytest.skip(f"PostgreSQL does not run as root, and there is no user {OWNER!r}")
     secrets = Path(tempfile.mkdtemp(prefix="fraud-secrets-"))
     subprocess.run([DEPLOY / "make_secrets.sh", "development", secrets], check=True, capture_output=True)
-    port = free_port()
-    server = PostgresServer(programs, folder, port, secrets)
-    # A test may lose its data with the machine.
-    quick = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+    server = PostgresServer(programs, folder, free_port(), secrets, account)
     initdb = [programs / "initdb", "-D", folder / "data", "-U", OWNER, "--auth-local=trust", "--no-sync"]
     subprocess.run([*initdb, "--auth-host=scram-sha-256"], check=True, capture_output=True, cwd="/", **account)
-    where = ["-D", folder / "data", "-k", folder, "-h", "127.0.0.1", "-p", str(port)]
-    with (secrets / "server.log").open("wb") as log:
-        process = subprocess.Popen([programs / "postgres", *where, *quick], stdout=log, stderr=log, cwd="/", **account)
     try:
-        while subprocess.run([programs / "pg_isready", "-q", "-h", folder, "-p", str(port)], check=False).returncode:
-            assert process.poll() is None, (secrets / "server.log").read_text()
-            time.sleep(0.1)
+        server.start()
         made = server.script("create_databases.sh")
         assert made.returncode == 0, made.stderr
         yield server
     finally:
-        # Fast shutdown: whoever is still connected is sent away.
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        server.stop()
         shutil.rmtree(folder)
         shutil.rmtree(secrets)

@@ -72,10 +72,12 @@ class Processes:
     folder: Path
     environment: Mapping[str, str]
     running: dict[str, subprocess.Popen] = field(default_factory=dict)
+    started: dict[str, tuple[Sequence[str], Mapping[str, str]]] = field(default_factory=dict)
 
     def start(self, name: str, command: Sequence[str], **environment: str) -> None:
-        """Starts one; what it prints goes to `<name>.log`."""
-        with (self.folder / f"{name}.log").open("wb") as log:
+        """Starts one; what it prints goes to `<name>.log`, behind what was printed before."""
+        self.started[name] = command, environment
+        with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
                 command,
                 cwd=self.folder,
@@ -108,15 +110,40 @@ class Processes:
             ended[name] = subprocess.CompletedProcess(process.args, process.returncode, out, err)
         return ended
 
-    def wait(self, what: str, look: Callable[[], Any], seconds: float = 180) -> Any:
-        """What `look` gives once it gives something; a process that ends meanwhile is an error."""
+    def kill(self, name: str) -> None:
+        """Kills one, and what it has started, as when its container dies."""
+        _signal(self.running[name], signal.SIGKILL)
+        self.running[name].wait(timeout=10)
+
+    def restart_ended(self) -> list[str]:
+        """Starts those again that have ended, as `restart: unless-stopped` does; gives their names."""
+        ended = [name for name, process in self.running.items() if process.poll() is not None]
+        for name in ended:
+            # What it has started ends with its container.
+            _signal(self.running[name], signal.SIGKILL)
+            command, environment = self.started[name]
+            self.start(name, command, **environment)
+        return ended
+
+    def wait(
+        self,
+        what: str,
+        look: Callable[[], Any],
+        seconds: float = 180,
+        *,
+        pause: float = 0.2,
+        is_restarting: bool = False,
+    ) -> Any:
+        """What `look` gives once it gives something; a process that ends meanwhile is an error, or is restarted."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if found := look():
                 return found
+            if is_restarting:
+                self.restart_ended()
             for name, process in self.running.items():
                 assert process.poll() is None, f"{name} ended early:\n{self.log(name)[-3000:]}"
-            time.sleep(0.2)
+            time.sleep(pause)
         logs = "\n".join(f"--- {name}\n{self.log(name)[-1500:]}" for name in self.running)
         raise AssertionError(f"no {what} within {seconds} s:\n{logs}")
 

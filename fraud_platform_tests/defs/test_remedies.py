@@ -1,0 +1,37 @@
+"""What refuses is told in one line with what to do about it; `test_doctor` has the answers of real servers."""
+
+import logging
+
+import pytest
+from botocore.exceptions import ClientError
+from s3fs.errors import translate_boto_error
+
+from fraud_platform.defs.remedies import first_line, in_one_line, told_in_one_line
+from fraud_platform.errors import PlatformError
+
+
+def test_what_a_sensor_cannot_read_is_one_line_in_its_log_and_its_error(caplog):
+    refusal = translate_boto_error(ClientError({"Error": {"Code": "AccessDenied", "Message": "No"}}, "ListObjectsV2"))
+    expected = "landing zone s3://bank/landing: No; let this account s3:ListBucket on the bucket"
+    with (
+        pytest.raises(PlatformError) as told,
+        told_in_one_line(logging.getLogger("x"), "landing zone s3://bank/landing"),
+    ):
+        raise refusal
+    assert str(told.value).startswith(expected)
+    (record,) = caplog.records
+    assert record.getMessage() == str(told.value)
+    assert record.event == "storage_refused"
+
+
+def test_mistakes_in_the_code_stay_what_they_are(caplog):
+    with pytest.raises(KeyError), told_in_one_line(logging.getLogger("x"), "landing zone"):
+        raise KeyError("day")
+    assert caplog.records == []
+
+
+def test_a_line_holds_the_first_of_the_error_without_passwords():
+    assert first_line(OSError("no way to s3://key:s3cr3t@bank\nmore")) == "no way to s3://key:****@bank"
+    assert first_line(TimeoutError()) == "TimeoutError"
+    assert in_one_line(OSError("down"), "start it") == "down; start it"
+    assert in_one_line(PlatformError("down; start it"), "or not") == "down; start it"
