@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 # The boosters add up contributions in float32: a sum this small beside its terms is rounding.
 _CANCELLED = 1e-6
+# Of a central difference in double precision: small enough for a curve, large enough for its digits.
+_STEP = 1e-4
 
 
 def explain_probabilities(
@@ -45,8 +47,14 @@ def explain_probabilities(
     moved, total = probabilities - start, log_odds.sum(axis=1)
     # Where features cancel out, probability has not moved either; the quotient of two roundings would be noise.
     has_slope = (np.abs(total) > _CANCELLED * np.abs(log_odds).sum(axis=1)) & (moved * total > 0)
-    slope = np.divide(moved, total, out=np.full(total.shape, start * (1 - start)), where=has_slope)
+    slope = np.divide(moved, total, out=np.full(total.shape, _slope_at(mean_log_odds, bundle)), where=has_slope)
     return log_odds * slope[:, np.newaxis], start
+
+
+def _slope_at(margin: float, bundle: "ModelBundle") -> float:
+    """How much calibrated probability a little more log-odds adds there."""
+    below, above = bundle.calibration.apply(sigmoid([margin - _STEP, margin + _STEP]))
+    return float(above - below) / (2 * _STEP)
 
 
 def reasons_for(
