@@ -104,11 +104,7 @@ def erase(
     days = sorted({holding.day for holding in holdings})
     # A day may have landed without ever having been ingested.
     told = {day for day in map(day_in_identifier, transaction_ids) if day}
-    landed = list(
-        landed_with(
-            platform.landing, transaction_ids, None if search_all_landed else {*days, *told}
-        )
-    )
+    landed = list(landed_with(platform.landing, transaction_ids, None if search_all_landed else {*days, *told}))
     for transaction_id, pseudonym in pseudonyms.items():
         held = Counter(holding.asset for holding in holdings if transaction_id in holding.transaction_ids)
         details = {"files": dict(held), "models": [version.semver for version in learned]}

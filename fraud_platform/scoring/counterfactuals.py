@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fraud_platform.features.engineering import log_amount
 from fraud_platform.features.profile import Profile
 from fraud_platform.training.slices import HOURS_PER_DAY
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# What stands behind several features changes all of them: an amount and its logarithm, an hour and its place on a circle.
+# What stands behind several features changes all of them: an amount its logarithm, an hour its place on a circle.
 _AMOUNT, _HOUR = "Amount", "Hour"
 _FEATURES_OF: Mapping[str, tuple[str, ...]] = {
     _AMOUNT: ("Amount", "log1p_Amount"),
@@ -221,8 +220,8 @@ class _Search:
                 ways = [(*best, path) for path in paths.values() if path not in best]
             changed = [_at(way, 1.0) for way in ways]
             given = self.probabilities(changed)
-            turned = np.flatnonzero(self.is_turned(given))
-            if turned.size:
+            turned = np.flatnonzero(self.is_turned(given)).tolist()
+            if turned:
                 return ways[min(turned, key=lambda place: self.distance(changed[place]))]
             best = ways[int(given.argmin() if self.is_alert else given.argmax())]
         return ()
@@ -248,7 +247,7 @@ def _hour_at(sine: float, cosine: float) -> float:
 def _columns(quantity: str, value: float) -> dict[str, np.float32]:
     """The features behind a quantity, as `build_features` computes them from it."""
     if quantity == _AMOUNT:
-        return {"Amount": np.float32(value), "log1p_Amount": np.float32(log_amount(np.float64(value)))}
+        return {"Amount": np.float32(value), "log1p_Amount": np.float32(np.log1p(value))}
     if quantity == _HOUR:
         angle = value * (2 * np.pi / HOURS_PER_DAY)
         return {"Hour_sin": np.float32(np.sin(angle)), "Hour_cos": np.float32(np.cos(angle))}

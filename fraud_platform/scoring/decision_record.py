@@ -155,8 +155,8 @@ def _features_of(store: DayStore, transaction_id: str, day: date) -> tuple[pd.Da
         row = _row_of(store.read_table(source, day, [ID_COLUMN, *columns]), transaction_id)
         if row is None:
             raise PlatformError(
-                f"transaction {transaction_id} is no longer among the {source} of {day}, which were made again since it "
-                "was decided; score the day again"
+                f"transaction {transaction_id} is no longer among the {source} of {day}, which were made again since "
+                "it was decided; score the day again"
             )
         features = row if source == FEATURES else build_features(row)
         return features[list(FEATURE_NAMES)], store.read_table_metadata(source, day)["data_version"], source

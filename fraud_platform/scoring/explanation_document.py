@@ -30,15 +30,15 @@ def explanation_page(explained: ExplainedDecision) -> str:
 def explanation_markdown(explained: ExplainedDecision, picture: str = "") -> str:
     """The explanation as Markdown, `picture` (an image in Markdown) below the verdict."""
     record = explained.record
-    side = "at or above" if record.is_alert else "below"
+    verdict, side = ("Alert", "at or above") if record.is_alert else ("No alert", "below")
     notes = [_SIMULATED, ""] if explained.is_simulated else []
     return "\n".join(
         (
             f"# Decision about transaction {_code(record.transaction_id)}",
             "",
             *notes,
-            f"**{'Alert' if record.is_alert else 'No alert'}**: fraud probability {_number(record.probability)}, {side} "
-            f"the threshold {_number(record.threshold)}.",
+            f"**{verdict}**: fraud probability {_number(record.probability)}, {side} the threshold "
+            f"{_number(record.threshold)}.",
             "",
             *([picture, ""] if picture else []),
             "## What was decided, by what",

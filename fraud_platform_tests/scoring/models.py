@@ -27,7 +27,7 @@ class Line:
     def predict_probability(self, features: np.ndarray) -> np.ndarray:
         return sigmoid(self.base + features.astype(np.float64) @ self.weights)
 
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def contributions(self, features: np.ndarray, row_total: int = 0) -> tuple[np.ndarray, float]:
         self.explained_rows += len(features)
         return features.astype(np.float64) * self.weights, self.base
 
