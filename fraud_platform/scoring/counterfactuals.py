@@ -189,8 +189,8 @@ class _Search:
         shares = np.arange(1, _STEPS + 1) / _STEPS
         given = self.probabilities([_at(way, share) for way in ways for share in shares])
         is_turned = self.is_turned(given).reshape(len(ways), _STEPS)
-        turning = np.flatnonzero(is_turned.any(axis=1))
-        if not turning.size:
+        turning = np.flatnonzero(is_turned.any(axis=1)).tolist()
+        if not turning:
             return None
         chosen = [ways[place] for place in turning]
         high = shares[is_turned[turning].argmax(axis=1)]
