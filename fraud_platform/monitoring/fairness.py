@@ -217,7 +217,7 @@ def _row(name: str, counts: BandCounts, rates: Mapping[str, Interval], marked: C
 def _shown(interval: Interval) -> str:
     if not math.isfinite(interval.value):
         return "too few"
-    return f"{_percent(interval.value)} ({_percent(interval.low)} to {_percent(interval.high)})"
+    return f"{_percent(interval.value)} ({_percent(interval.low)[:-1]} to {_percent(interval.high)[:-1]})"
 
 
 def _beside(difference: Interval) -> str:
