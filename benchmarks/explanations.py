@@ -1,6 +1,7 @@
 """What does "why" cost? The reasons of a 142,000-row day's alerts, and every row of that day, beside shap's explainer.
 
-- scoring the day with reasons for its alerts / the same without any;
+- scoring the day with reasons for its alerts / the same without any: the step from stored features to stored
+  decisions, and what of it happens in memory;
 - every decision of the day explained and written, as `fraud-platform explain --all` does / `shap.TreeExplainer` with
   the same trees and rows in memory. shap explains a part of the day, since its cost grows with the rows: costs are per
   thousand rows;
@@ -13,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from measuring import Cost, alternate, cost_of_call, print_costs, print_ratios, ratios
@@ -48,22 +49,33 @@ def explainer_of(trees: Any) -> Callable[[Any], Any]:
     return explain
 
 
-def measure_reasons(features: Any, bundle: Any, repeats: int) -> None:
-    """What the reasons of the day's alerts add to scoring it."""
-    from fraud_platform.scoring.scorer import score_day
+def measure_reasons(store: Any, day: date, bundle: Any, repeats: int) -> None:
+    """What the reasons of the day's alerts add to scoring it: to the step from stored features to stored decisions."""
+    from fraud_platform.scoring.scorer import profile_scores, score_day
+    from fraud_platform.storage import DayStore
     from fraud_platform.training.thresholds import DecisionThreshold
 
-    moment = datetime.now(UTC)
+    moment, aside = datetime.now(UTC), DayStore(store.root / "aside")
+    features = store.read_table("features", day)
     # The same work, but nothing is alerted.
     silent = replace(bundle, threshold=DecisionThreshold(1.0, bundle.threshold.policy, {}))
+
+    def step(model: Any) -> None:
+        decided = score_day(store.read_table("features", day), model, "1", scored_at=moment)
+        aside.write_table("daily_predictions", day, decided, {"profile": profile_scores(decided).to_text()})
+
+    def alone(model: Any) -> None:
+        score_day(features, model, "1", scored_at=moment)
+
     alerts = int(score_day(features, bundle, "1", scored_at=moment)["prediction"].sum())
-    peers = {
-        name: lambda model=model: cost_of_call(lambda: score_day(features, model, "1", scored_at=moment))
-        for name, model in ((REASONS, bundle), (SCORING, silent))
-    }
-    costs = alternate(peers, repeats=repeats)
-    print_costs(f"{len(features):,} rows scored, {alerts} of them alerts", costs)
-    print_ratios(ratios(costs, REASONS, SCORING, REASONS_LIMIT))
+    for title, work in (("features to stored decisions", step), ("in memory alone", alone)):
+        peers = {
+            name: lambda work=work, model=model: cost_of_call(lambda: work(model))
+            for name, model in ((REASONS, bundle), (SCORING, silent))
+        }
+        costs = alternate(peers, repeats=repeats)
+        print_costs(f"{len(features):,} rows scored, {alerts} of them alerts, {title}", costs)
+        print_ratios(ratios(costs, REASONS, SCORING, REASONS_LIMIT))
 
 
 def measure_trees(name: str, estimator: Any, trees: Any, matrix: Any, repeats: int) -> None:
@@ -123,7 +135,7 @@ def main(repeats: int) -> None:
         version = model_for_day(registry, day).version
         bundle, features = registry.load(version), store.read_table("features", day)
         matrix = feature_matrix(features, bundle.feature_names)
-        measure_reasons(features, bundle, max(repeats, 5))
+        measure_reasons(store, day, bundle, 3 * repeats)
 
         explain, part = explainer_of(bundle.estimator.booster), matrix[:SHAP_ROWS]
         scored, output = scored_day(store, day), UPath(home / "explained.parquet")

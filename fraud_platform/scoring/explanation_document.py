@@ -63,7 +63,7 @@ def explanation_markdown(explained: ExplainedDecision, picture: str = "") -> str
             "",
             "## What would have changed the decision",
             "",
-            *_counterfactual(explained.counterfactual, is_alert=record.is_alert),
+            *_counterfactual(explained.counterfactual, is_alert=explained.replayed >= record.threshold),
             "",
             "## How to read this",
             "",

@@ -40,7 +40,7 @@ def plot_waterfall(explained: ExplainedDecision) -> bytes:
         label = axes.text(edge + 0.012 * room, place, f"{part:+.2g}", color=MUTED, fontsize=9, va="center", zorder=4)
         # A line that runs through the figure would make it unreadable.
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8})
-    axes.axvline(explained.start, color=INK, linewidth=1, linestyle=(0, (1, 2)), zorder=1, label="every transaction")
+    axes.axvline(explained.start, color=INK, linewidth=1, linestyle=(0, (1, 2)), zorder=1, label="where all start")
     axes.axvline(position, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1, label="this transaction")
     if low <= record.threshold <= high:
         axes.axvline(record.threshold, color=GREY, linewidth=2, zorder=1, label="threshold")
