@@ -65,6 +65,7 @@ HEAVY = (
     "sklearn",
     "pandera",
     "skops",
+    "numba",
     "dagster_mlflow",
 )
 # Its classes are scikit-learn's by inheritance; nothing that the code location loads imports it.
@@ -173,6 +174,6 @@ def test_no_error_is_swallowed(path):
 def test_the_code_location_loads_without_what_only_some_steps_need():
     program = "import sys, fraud_platform.definitions; print([name for name in sys.argv[1:] if name in sys.modules])"
     # What a module imports through others does not show in its own syntax tree; alembic comes with Dagster's storages.
-    slow = ("alembic", "lightgbm", "matplotlib", "mlflow", "optuna", "shap", "sklearn", "xgboost")
+    slow = ("alembic", "lightgbm", "matplotlib", "mlflow", "numba", "optuna", "shap", "sklearn", "xgboost")
     answer = subprocess.run([sys.executable, "-c", program, *slow], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "[]"

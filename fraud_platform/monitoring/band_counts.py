@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fraud_platform.monitoring.performance import UNKNOWN, known_labels
-from fraud_platform.training.slices import BANDS
+from fraud_platform.training.slices import BANDS, band_name
 
 _SECONDS_PER_HOUR = 3_600
 _COUNTS = ("transactions", "alerts", "frauds", "missed", "legitimate", "false_alerts")
@@ -48,7 +48,7 @@ class BandCounts:
     @property
     def name(self) -> str:
         """The band in words."""
-        return f"{self.quantity} {self.low:g} " + (f"to {self.high:g}" if math.isfinite(self.high) else "and more")
+        return band_name(self.quantity, self.low, self.high)
 
     def plus(self, other: "BandCounts", sign: int = 1) -> "BandCounts":
         """This band with the counts of `other` added, or taken away."""
