@@ -14,6 +14,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
+from fraud_platform.cli_explanations import explain
 from fraud_platform.cli_exporter import exporter
 from fraud_platform.cli_governance import audit_app, erase, trail_of
 from fraud_platform.cli_models import card, models, open_registry, promote, rollback
@@ -215,7 +216,7 @@ def score(
         out.print("[yellow]The model has learned from SIMULATED DATA.[/]")
 
 
-for _command in (models, promote, rollback, card, exporter):
+for _command in (models, promote, rollback, card, explain, exporter):
     app.command()(_command)
 
 

@@ -10,12 +10,14 @@ import json
 import os
 import platform
 import sys
+import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from upath import UPath
 
@@ -62,15 +64,29 @@ def write_atomically(path: UPath, data: bytes) -> None:
         path.fs.invalidate_cache()
         path.write_bytes(data)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_in_parts(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def written_in_parts(path: UPath) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when the block ends well, whole; what was there stays when it does not.
+
+    For an object store it is a temporary file of this machine, uploaded in the end.
+
+    Raises:
+        OSError: the location cannot be written.
+    """
+    if is_remote(path):
+        with tempfile.NamedTemporaryFile(suffix=".partial") as file:
+            yield file
+            file.flush()
+            path.fs.invalidate_cache()
+            path.fs.put_file(file.name, path.path)
+        return
     _remove_abandoned(path)
-    temporary = path.parent / f".{path.name}.{_writer(os.getpid())}.{uuid.uuid4().hex}.partial"
-    try:
-        _write_through(temporary, data)
-        os.replace(temporary.path, path.path)
-    finally:
-        if os.path.exists(temporary.path):
-            os.unlink(temporary.path)
+    with _named_when_written(path, os.replace) as file:
+        yield file
 
 
 def create_exclusively(path: UPath, data: bytes) -> None:
@@ -92,14 +108,24 @@ def create_exclusively(path: UPath, data: bytes) -> None:
                 raise FileExistsError(errno.EEXIST, "exists already", str(path)) from error
             raise
         return
+    with _named_when_written(path, os.link) as file:
+        file.write(data)
+
+
+@contextmanager
+def _named_when_written(path: UPath, give_name: Callable[[str, str], None]) -> Iterator[IO[bytes]]:
+    """A hidden neighbour of `path`, flushed to the disk and then given its name; gone where the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{_writer(os.getpid())}.{uuid.uuid4().hex}.partial"
+    temporary = (path.parent / f".{path.name}.{_writer(os.getpid())}.{uuid.uuid4().hex}.partial").path
     try:
-        _write_through(temporary, data)
-        os.link(temporary.path, path.path)
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        give_name(temporary, path.path)
     finally:
-        if os.path.exists(temporary.path):
-            os.unlink(temporary.path)
+        if os.path.exists(temporary):
+            os.unlink(temporary)
 
 
 def _is_taken(error: OSError) -> bool:
@@ -107,13 +133,6 @@ def _is_taken(error: OSError) -> bool:
     response = getattr(error.__cause__, "response", None) or {}
     code = response.get("Error", {}).get("Code")
     return isinstance(error, FileExistsError) or code in ("PreconditionFailed", "ConditionalRequestConflict", "412")
-
-
-def _write_through(path: UPath, data: bytes) -> None:
-    with open(path.path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _writer(process: int | str) -> str:
@@ -221,12 +240,7 @@ class DayStore:
         Raises:
             FileNotFoundError: it has not been written.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = self._fresh(self.path(asset, day, "parquet"))
-        # A file on disk is mapped, not copied: a writer never changes it, but puts another in its place.
-        with path.open("rb") if is_remote(path) else pa.memory_map(path.path) as source, pq.ParquetFile(source) as file:
+        with self.open_table(asset, day) as file:
             arrow = file.read(columns=None if columns is None else list(columns))
             recurring = _recurring_texts(file)
         texts = {at: arrow.column(at) for at, name in enumerate(arrow.column_names) if name in recurring}
@@ -238,6 +252,17 @@ class DayStore:
         for at, name in names.items():
             table.insert(at, name, texts.pop(at).to_pandas())
         return table
+
+    @contextmanager
+    def open_table(self, asset: str, day: date) -> "Iterator[pq.ParquetFile]":
+        """`asset` of `day`, to be read in parts."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._fresh(self.path(asset, day, "parquet"))
+        # A file on disk is mapped, not copied: a writer never changes it, but puts another in its place.
+        with path.open("rb") if is_remote(path) else pa.memory_map(path.path) as source, pq.ParquetFile(source) as file:
+            yield file
 
     def read_table_metadata(self, asset: str, day: date) -> dict[str, str]:
         """What `write_table` put in the footer, without reading any row."""

@@ -18,6 +18,7 @@ from fraud_platform.storage import (
     open_location,
     sha256,
     write_atomically,
+    written_in_parts,
 )
 
 DAY = date(2026, 1, 2)
@@ -105,6 +106,33 @@ def test_a_write_that_dies_leaves_what_was_there(tmp_path, monkeypatch):
         write_atomically(path, b"after")
     assert path.read_bytes() == b"before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_file_written_in_parts_appears_whole_or_not_at_all(store):
+    path = store.root / "exports" / "reasons.parquet"
+    with written_in_parts(path) as file:
+        file.write(b"first ")
+        assert not path.exists()
+        file.write(b"second")
+    assert path.read_bytes() == b"first second"
+
+    def die_half_way():
+        with written_in_parts(path) as file:
+            file.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        die_half_way()
+    assert path.read_bytes() == b"first second"
+    path.fs.invalidate_cache()
+    assert [entry.name for entry in path.parent.iterdir()] == ["reasons.parquet"]
+
+
+def test_a_table_can_be_read_in_parts(store):
+    store.write_table("daily_predictions", DAY, TABLE)
+    with store.open_table("daily_predictions", DAY) as file:
+        assert file.metadata.num_rows == 3
+        assert [batch.num_rows for batch in file.iter_batches(batch_size=2)] == [2, 1]
 
 
 def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):

@@ -19,6 +19,7 @@ from fraud_platform.governance.erasure import Holding, Refresh, erase_from, find
 from fraud_platform.governance.tombstones import leave_tombstones
 from fraud_platform.ingestion.data_version import erased_data_version, erased_footer
 from fraud_platform.ingestion.holding import LandedHolding, landed_with
+from fraud_platform.ingestion.identity import day_in_identifier
 from fraud_platform.storage import sha256
 
 if TYPE_CHECKING:
@@ -101,11 +102,9 @@ def erase(
         )
     step("looking for landed files that hold them")
     days = sorted({holding.day for holding in holdings})
-    landed = list(
-        landed_with(
-            platform.landing, transaction_ids, None if search_all_landed else {*days, *_days_in(transaction_ids)}
-        )
-    )
+    # A day may have landed without ever having been ingested.
+    told = {day for day in map(day_in_identifier, transaction_ids) if day}
+    landed = list(landed_with(platform.landing, transaction_ids, None if search_all_landed else {*days, *told}))
     for transaction_id, pseudonym in pseudonyms.items():
         held = Counter(holding.asset for holding in holdings if transaction_id in holding.transaction_ids)
         details = {"files": dict(held), "models": [version.semver for version in learned]}
@@ -196,16 +195,3 @@ def _has_learned(platform: Platform, holding: Holding) -> bool:
     splits = platform.store.read_table("splits", holding.day, ["transaction_id", "split"])
     held = splits[splits["transaction_id"].isin(holding.transaction_ids)]
     return bool(held["split"].isin(_LEARNED_SPLITS).any())
-
-
-def _days_in(transaction_ids: Collection[str]) -> set[date]:
-    """The days that derived identifiers begin with: a day may have landed without ever having been ingested."""
-    days = set()
-    for transaction_id in transaction_ids:
-        prefix = transaction_id.partition("-")[0]
-        if len(prefix) == len("20260101") and prefix.isdecimal():
-            try:
-                days.add(date.fromisoformat(prefix))
-            except ValueError:
-                continue
-    return days

@@ -84,6 +84,16 @@ class ColumnProfile:
         """Values below each edge of the grid; int64 [BIN_COUNT + 1], from 0 to `count`."""
         return np.concatenate([[0], np.cumsum(self.bins)])
 
+    def quantile(self, share: float) -> float:
+        """The value below which about `share` (in [0, 1]) of the values lie, as exact as the grid; nan without any."""
+        if not self.count:
+            return float("nan")
+        cumulative = self.cumulative_counts
+        above = int(np.searchsorted(cumulative, share * self.count, side="left"))
+        low, high = bin_edges()[[max(above - 1, 0), max(above, 1)]]
+        # In the middle of its bin: what lies where within one is not known.
+        return float(np.clip((low + high) / 2, self.minimum, self.maximum))
+
     def quantile_cuts(self, bin_count: int) -> NDArray[np.intp]:
         """The edges that come closest to cutting the values into `bin_count` equal parts.
 

@@ -76,6 +76,17 @@ def derive_identifiers(day: date, hashes: np.ndarray) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(hashes), pa.py_buffer(offsets), pa.py_buffer(letters))
 
 
+def day_in_identifier(transaction_id: str) -> date | None:
+    """The day that a derived identifier begins with; None where it begins with none."""
+    prefix = transaction_id.partition("-")[0]
+    if len(prefix) != len("20260101") or not (prefix.isascii() and prefix.isdecimal()):
+        return None
+    try:
+        return date.fromisoformat(prefix)
+    except ValueError:
+        return None
+
+
 def rank_texts(texts: pa.StringArray) -> np.ndarray:
     """The place of every text among the distinct ones, bytewise: int64 [n], equal for equal texts."""
     order = pc.sort_indices(texts)

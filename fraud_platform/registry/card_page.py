@@ -21,9 +21,7 @@ def card_page(title: str, markdown: str, pictures: Mapping[str, str]) -> str:
         markdown: the card.
         pictures: PNG images, base64, by name.
     """
-    from markdown_it import MarkdownIt
-
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    body = markdown_html(markdown)
     figures = "".join(
         f'<figure><img alt="{html.escape(name)}" src="data:image/png;base64,{html.escape(picture)}">'
         f"<figcaption>{html.escape(name.replace('_', ' '))}</figcaption></figure>\n"
@@ -34,3 +32,10 @@ def card_page(title: str, markdown: str, pictures: Mapping[str, str]) -> str:
         f"<style>{_STYLE}</style></head>\n<body>\n{body}{'<h2>Pictures</h2>' if figures else ''}\n{figures}</body>\n"
         "</html>\n"
     )
+
+
+def markdown_html(markdown: str) -> str:
+    """Markdown with tables as an HTML fragment; HTML inside it is shown as text."""
+    from markdown_it import MarkdownIt
+
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown))

@@ -20,10 +20,12 @@ Floats = NDArray[np.float64]
 
 # The boosters add up contributions in float32: a sum this small beside its terms is rounding.
 _CANCELLED = 1e-6
+# Of a central difference in double precision: small enough for a curve, large enough for its digits.
+_STEP = 1e-4
 
 
 def explain_probabilities(
-    features: "pd.DataFrame | NDArray[np.float32]", probabilities: Floats, bundle: "ModelBundle"
+    features: "pd.DataFrame | NDArray[np.float32]", probabilities: Floats, bundle: "ModelBundle", row_total: int = 0
 ) -> tuple[Floats, float]:
     """What each feature adds to or takes from each probability, and the probability all rows start from.
 
@@ -35,18 +37,25 @@ def explain_probabilities(
         features: rows to explain: a table with the bundle's columns, or a float32 matrix [n, k] of them in its order.
         probabilities: what the bundle predicted for these rows, [n].
         bundle: the model that predicted them.
+        row_total: how many rows are explained in all, where they come in parts.
 
     Returns:
         Contributions, float64 [n, k], and the start: the calibrated probability at the model's mean log-odds.
     """
     matrix = feature_matrix(features, bundle.feature_names) if isinstance(features, pd.DataFrame) else features
-    log_odds, mean_log_odds = bundle.estimator.contributions(matrix)
+    log_odds, mean_log_odds = bundle.estimator.contributions(matrix, row_total)
     start = float(bundle.calibration.apply(sigmoid([mean_log_odds]))[0])
     moved, total = probabilities - start, log_odds.sum(axis=1)
     # Where features cancel out, probability has not moved either; the quotient of two roundings would be noise.
     has_slope = (np.abs(total) > _CANCELLED * np.abs(log_odds).sum(axis=1)) & (moved * total > 0)
-    slope = np.divide(moved, total, out=np.full(total.shape, start * (1 - start)), where=has_slope)
+    slope = np.divide(moved, total, out=np.full(total.shape, _slope_at(mean_log_odds, bundle)), where=has_slope)
     return log_odds * slope[:, np.newaxis], start
+
+
+def _slope_at(margin: float, bundle: "ModelBundle") -> float:
+    """How much calibrated probability a little more log-odds adds there."""
+    below, above = bundle.calibration.apply(sigmoid([margin - _STEP, margin + _STEP]))
+    return float(above - below) / (2 * _STEP)
 
 
 def reasons_for(

@@ -39,12 +39,12 @@ class EnsembleEstimator:
             total += member.predict_log_odds(features)
         return total / len(self.members)
 
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def contributions(self, features: np.ndarray, row_total: int = 0) -> tuple[np.ndarray, float]:
         """See `Estimator`."""
         total, base = np.zeros(features.shape), 0.0
         for member in self.members:
             member.threads = self.threads
-            parts, start = member.contributions(features)
+            parts, start = member.contributions(features, row_total)
             total += parts
             base += start
         return total / len(self.members), base / len(self.members)

@@ -14,6 +14,8 @@ import numpy as np
 from fraud_platform.errors import ModelError
 from fraud_platform.training.scikit_files import dump_estimator, expect_class
 from fraud_platform.training.scikit_files import load_estimator as load_scikit_estimator
+from fraud_platform.training.tree_shap import TreeSum
+from fraud_platform.training.tree_tables import lightgbm_trees, xgboost_trees
 
 if TYPE_CHECKING:
     import lightgbm
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 ALL_CORES = 0
+# From so many rows on the platform's own tree SHAP, ten times as fast, has won back the seconds it takes to compile.
+MANY_ROWS = 10_000
+# Rows of a line that are added up together: they stay in the cache.
+_LINE_ROWS = 4_096
 # What closes the parts of a LightGBM text.
 _LIGHTGBM_MARKS = ("end of trees", "end of parameters")
 
@@ -51,10 +57,15 @@ class Estimator(Protocol):
         """The log-odds of `predict_probability`, float64 [n], without the rounding of going there and back."""
         ...
 
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def contributions(self, features: np.ndarray, row_total: int = 0) -> tuple[np.ndarray, float]:
         """What each feature adds to the log-odds of each row: float64 [n, k], and the base they are added to.
 
-        Base plus a row's sum is the log-odds of `predict_probability` of that row, whatever the algorithm.
+        Base plus a row's sum is the log-odds of `predict_probability` of that row, whatever the algorithm. Trees are
+        explained by their library, from `MANY_ROWS` on by `tree_shap`: the same values but for the library's rounding.
+
+        Args:
+            features: rows to explain, float32 [n, k].
+            row_total: how many rows are explained in all, where they come in parts.
         """
         ...
 
@@ -89,10 +100,12 @@ class XGBoostEstimator:
         margin = self.booster.inplace_predict(np.ascontiguousarray(features), predict_type="margin")
         return margin.astype(np.float64)
 
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def contributions(self, features: np.ndarray, row_total: int = 0) -> tuple[np.ndarray, float]:
         """See `Estimator`."""
         import xgboost
 
+        if max(len(features), row_total) >= MANY_ROWS:
+            return self._trees.contributions(features, self.threads), self.contributions(features[:0])[1]
         # With no row asked for, one is explained all the same: it tells the base.
         asked = features if len(features) else np.zeros((1, features.shape[1]), np.float32)
         self.booster.set_param({"nthread": self.threads})
@@ -113,6 +126,10 @@ class XGBoostEstimator:
         except (xgboost.core.XGBoostError, ValueError) as error:
             raise _unreadable(cls.file_name, error) from None
         return cls(booster, threads)
+
+    @cached_property
+    def _trees(self) -> TreeSum:
+        return TreeSum(xgboost_trees(self.booster))
 
 
 @dataclass
@@ -142,8 +159,10 @@ class LightGBMEstimator:
         margin = self.booster.predict(np.ascontiguousarray(features), raw_score=True, num_threads=self.threads)
         return np.asarray(margin, np.float64)
 
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def contributions(self, features: np.ndarray, row_total: int = 0) -> tuple[np.ndarray, float]:
         """See `Estimator`."""
+        if max(len(features), row_total) >= MANY_ROWS:
+            return self._trees.contributions(features, self.threads), self._trees.base
         asked = np.ascontiguousarray(features if len(features) else np.zeros((1, features.shape[1]), np.float32))
         explained = np.asarray(self.booster.predict(asked, pred_contrib=True, num_threads=self.threads))
         return explained[: len(features), :-1], float(explained[0, -1])
@@ -166,6 +185,10 @@ class LightGBMEstimator:
         except (lightgbm.basic.LightGBMError, ValueError) as error:
             raise _unreadable(cls.file_name, error) from None
 
+    @cached_property
+    def _trees(self) -> TreeSum:
+        return TreeSum(lightgbm_trees(self.booster))
+
 
 @dataclass
 class LogisticRegressionEstimator:
@@ -186,10 +209,20 @@ class LogisticRegressionEstimator:
     def predict_log_odds(self, features: np.ndarray) -> np.ndarray:
         """See `Estimator`."""
         mean, weights, intercept = self._line
-        return features.astype(np.float64) @ weights + (intercept - mean @ weights)
+        total = np.empty(len(features))
+        # Column by column: a matrix product adds up a row in an order that depends on how many rows there are, and a
+        # decision must come out the same, bit for bit, when it is replayed alone.
+        for start in range(0, len(features), _LINE_ROWS):
+            rows = features[start : start + _LINE_ROWS].astype(np.float64)
+            part = total[start : start + _LINE_ROWS]
+            part[:] = intercept - mean @ weights
+            for column, weight in enumerate(weights.tolist()):
+                part += rows[:, column] * weight
+        return total
 
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def contributions(self, features: np.ndarray, row_total: int = 0) -> tuple[np.ndarray, float]:
         """See `Estimator`."""
+        del row_total
         mean, weights, intercept = self._line
         return (features - mean) * weights, intercept
 

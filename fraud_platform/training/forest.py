@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fraud_platform.training.estimators import ALL_CORES
+from fraud_platform.training.estimators import ALL_CORES, MANY_ROWS
 from fraud_platform.training.scikit_files import dump_estimator, expect_class
 from fraud_platform.training.scikit_files import load_estimator as load_scikit_estimator
+from fraud_platform.training.tree_shap import TreeSum
+from fraud_platform.training.tree_tables import forest_trees
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -66,14 +68,19 @@ class RandomForestEstimator:
             votes = np.concatenate(list(pool.map(lambda part: self.forest.predict_proba(part)[:, 1], parts)))
         return _inside(votes)
 
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def contributions(self, features: np.ndarray, row_total: int = 0) -> tuple[np.ndarray, float]:
         """See `Estimator`."""
         from scipy.special import logit
 
-        base = float(_inside(np.array([np.ravel(self._explainer.expected_value)[1]]))[0])
+        is_many = max(len(features), row_total) >= MANY_ROWS
+        expected = self._trees.base if is_many else np.ravel(self._explainer.expected_value)[1]
+        base = float(_inside(np.array([expected]))[0])
         if not len(features):
             return np.empty((0, features.shape[1])), float(logit(base))
-        votes = self._explainer.shap_values(features, check_additivity=False)[:, :, 1]
+        if is_many:
+            votes = self._trees.contributions(features, self.threads)
+        else:
+            votes = self._explainer.shap_values(features, check_additivity=False)[:, :, 1]
         difference = votes.sum(axis=1)
         log_odds = logit(self.predict_probability(features)) - logit(base)
         # A row that ends where it began keeps its values, scaled by the slope of the log-odds at the base.
@@ -93,6 +100,10 @@ class RandomForestEstimator:
         return cls(
             expect_class(load_scikit_estimator(files[cls.file_name]), RandomForestClassifier, cls.file_name), threads
         )
+
+    @cached_property
+    def _trees(self) -> TreeSum:
+        return TreeSum(forest_trees(self.forest), 1 / len(self.forest.estimators_))
 
     @cached_property
     def _explainer(self) -> Any:

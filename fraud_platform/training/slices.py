@@ -68,8 +68,7 @@ class Slice:
     @property
     def name(self) -> str:
         """The band in words."""
-        bounds = f"{self.low:g} to {self.high:g}" if math.isfinite(self.high) else f"{self.low:g} and more"
-        return f"{self.quantity} {bounds}"
+        return band_name(self.quantity, self.low, self.high)
 
     @property
     def is_applicable(self) -> bool:
@@ -84,6 +83,11 @@ class Slice:
             "name": self.name,
             "is_applicable": self.is_applicable,
         }
+
+
+def band_name(quantity: str, low: float, high: float) -> str:
+    """A band of a quantity in words."""
+    return f"{quantity} {low:g} " + (f"to {high:g}" if math.isfinite(high) else "and more")
 
 
 def slice_decisions(

@@ -33,6 +33,17 @@ def profile_of(values: object) -> Profile:
     return profile_table(pd.DataFrame({"x": np.asarray(values)}), ["x"])
 
 
+def test_a_quantile_is_exact_to_the_width_of_a_bin() -> None:
+    values = np.random.default_rng(0).normal(10, 3, 20_000).astype(np.float32)
+    column = profile_of(values).columns["x"]
+    for share in (0.001, 0.25, 0.5, 0.75, 0.999):
+        # A bin is 3.1 % of its value wide at most.
+        assert column.quantile(share) == pytest.approx(float(np.quantile(values, share)), rel=0.032, abs=0.01)
+    assert column.quantile(0) == values.min()
+    assert profile_of([3.5] * 9).columns["x"].quantile(0.5) == 3.5
+    assert math.isnan(profile_of([]).columns["x"].quantile(0.5))
+
+
 @given(st.lists(VALUES, min_size=1, max_size=5), st.randoms(use_true_random=False))
 @settings(max_examples=150, deadline=None)
 def test_merged_profiles_are_the_profile_of_the_concatenation(parts: list[np.ndarray], random: object) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from fraud_platform.errors import DataError
 from fraud_platform.ingestion import quarantine
-from fraud_platform.ingestion.identity import derive_identifiers, event_times, hash_rows
+from fraud_platform.ingestion.identity import day_in_identifier, derive_identifiers, event_times, hash_rows
 from fraud_platform.ingestion.landing import LandingZone
 from fraud_platform.ingestion.schema import RAW_TRANSACTIONS_COLUMNS, raw_transactions_schema
 from fraud_platform.ingestion.transactions import IngestedDay, ingest_day, ingest_file
@@ -259,3 +259,18 @@ def test_the_public_file_lands_without_loss(land: Callable[..., Path], zone: Lan
     expected = pd.read_csv(SAMPLE, float_precision="round_trip")
     for name in ("V1", "Amount", "Time"):
         assert sorted(ingested.transactions[name]) == sorted(expected[name])
+
+
+@pytest.mark.parametrize(
+    ("identifier", "day"),
+    [
+        ("20260102-a53be12f08c7d946", date(2026, 1, 2)),
+        ("20260230-a53be12f08c7d946", None),  # no such day
+        ("2026010-a53be12f08c7d946", None),  # too short
+        ("٢٠٢٦٠١٠٢-a5", None),  # digits of another script, which no derived identifier has
+        ("order-17", None),
+        ("", None),
+    ],
+)
+def test_a_derived_identifier_tells_its_day_and_others_tell_none(identifier, day):
+    assert day_in_identifier(identifier) == day

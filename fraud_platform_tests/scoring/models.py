@@ -27,7 +27,7 @@ class Line:
     def predict_probability(self, features: np.ndarray) -> np.ndarray:
         return sigmoid(self.base + features.astype(np.float64) @ self.weights)
 
-    def contributions(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def contributions(self, features: np.ndarray, row_total: int = 0) -> tuple[np.ndarray, float]:
         self.explained_rows += len(features)
         return features.astype(np.float64) * self.weights, self.base
 
@@ -67,3 +67,13 @@ def boosted_trees(seed=0, row_count=4_000, rounds=40) -> tuple[XGBoostEstimator,
     params = {"max_depth": 4, "objective": "binary:logistic", "nthread": 1, "eta": 0.2}
     booster = xgboost.train(params, xgboost.DMatrix(matrix, labels), rounds)
     return XGBoostEstimator(booster, threads=1), matrix
+
+
+def plausible_rows(count=4_000, seed=0) -> np.ndarray:
+    """Standard normal components beside amounts and hours as `build_features` makes them."""
+    generator = np.random.default_rng(seed)
+    matrix = generator.normal(size=(count, len(FEATURE_NAMES))).astype(np.float32)
+    amounts, hours = generator.exponential(50, count), generator.normal(12, 3, count) % 24
+    matrix[:, 28], matrix[:, 29] = amounts, np.log1p(amounts)
+    matrix[:, 30], matrix[:, 31] = np.sin(hours * np.pi / 12), np.cos(hours * np.pi / 12)
+    return matrix

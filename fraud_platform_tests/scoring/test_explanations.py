@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.scoring.explanations import explain_probabilities, reasons_for
 from fraud_platform.training.calibration import Calibration, sigmoid
+from fraud_platform.training.estimators import MANY_ROWS
 from fraud_platform_tests.scoring.models import Line, boosted_trees, bundle_of, features_of
+from fraud_platform_tests.training.test_estimators import FEATURE_COUNT, FITS, fit_ensemble, rows
+
+# shap colours its plots, on import, in a way that matplotlib will drop.
+pytestmark = pytest.mark.filterwarnings("ignore:The set_:PendingDeprecationWarning")
 
 COUNT = len(FEATURE_NAMES)
 CALIBRATIONS = st.one_of(
@@ -86,6 +91,48 @@ def test_a_row_that_ends_where_it_began_is_explained_with_finite_numbers():
     # Both features pull with the slope of the sigmoid at the start.
     expected = 3 * start * (1 - start)
     assert contributions[0, :2] == pytest.approx([expected, -expected])
+
+
+FAMILIES = {**FITS, "ensemble": fit_ensemble}
+EVERY_CALIBRATION = [
+    Calibration(),
+    Calibration("platt", {"slope": 0.7, "intercept": -1.0}),
+    Calibration("beta", {"a": 0.8, "b": 0.3, "intercept": -0.5}),
+    Calibration("isotonic", corners=((0.0, 0.0), (0.2, 0.01), (0.6, 0.5), (1.0, 1.0))),
+]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def fitted(request):
+    return FAMILIES[request.param]()
+
+
+@pytest.mark.parametrize("calibration", EVERY_CALIBRATION, ids=lambda calibration: calibration.kind)
+@pytest.mark.parametrize("row_total", [0, MANY_ROWS])
+def test_of_every_family_and_calibration_contributions_lead_to_the_probability(fitted, calibration, row_total):
+    names = FEATURE_NAMES[:FEATURE_COUNT]
+    bundle = bundle_of(fitted, calibration=calibration, names=names)
+    matrix, _ = rows(150, seed=3)
+    probabilities = bundle.predict(matrix)
+    contributions, start = explain_probabilities(matrix, probabilities, bundle, row_total)
+    np.testing.assert_allclose(start + contributions.sum(axis=1), probabilities, atol=1e-6)
+    # One positive factor for each row: shares and signs are those of the log-odds, which the shap library vouches for.
+    log_odds, _ = fitted.contributions(matrix)
+    weight = np.abs(log_odds).sum(axis=1, keepdims=True)
+    scale = np.abs(contributions).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(contributions / scale, log_odds / weight, atol=1e-5)
+
+
+def test_a_row_that_ends_where_it_began_has_the_slope_of_its_calibration():
+    weights = np.zeros(COUNT)
+    weights[:2] = 1.0, -1.0
+    row = np.zeros((1, COUNT), np.float32)
+    row[0, :2] = 3.0
+    bundle = bundle_of(Line(-1.0, weights), calibration=Calibration("platt", {"slope": 0.5, "intercept": 0.3}))
+    contributions, start = explain_probabilities(row, bundle.predict(row), bundle)
+    # Platt's map halves the log-odds, and with them the slope.
+    assert start == pytest.approx(sigmoid(-0.2), abs=1e-6)
+    assert contributions[0, :2] == pytest.approx([1.5 * start * (1 - start), -1.5 * start * (1 - start)], rel=1e-4)
 
 
 def test_no_rows_have_no_reasons():

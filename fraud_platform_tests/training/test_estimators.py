@@ -9,7 +9,9 @@ import pytest
 
 from fraud_platform.errors import ModelError
 from fraud_platform.training.archive import write_archive
+from fraud_platform.training.ensembles import EnsembleEstimator
 from fraud_platform.training.estimators import (
+    MANY_ROWS,
     Estimator,
     LightGBMEstimator,
     LogisticRegressionEstimator,
@@ -76,6 +78,10 @@ FITS = {
 }
 
 
+def fit_ensemble() -> EnsembleEstimator:
+    return EnsembleEstimator([fit_xgboost(), fit_lightgbm()])
+
+
 @pytest.fixture(scope="module", params=FITS)
 def estimator(request: pytest.FixtureRequest) -> Estimator:
     return FITS[request.param]()
@@ -116,6 +122,37 @@ def test_contributions_are_those_of_the_shap_library(estimator: Estimator) -> No
     explainer = shap.TreeExplainer(estimator.booster)
     np.testing.assert_allclose(contributions, explainer.shap_values(features), atol=1e-5)
     assert base == pytest.approx(float(np.ravel(explainer.expected_value)[-1]), abs=1e-5)
+
+
+def test_an_ensemble_is_explained_by_the_mean_of_what_the_shap_library_says_of_its_members() -> None:
+    import shap
+
+    features, _ = rows(60, seed=2)
+    ensemble = fit_ensemble()
+    explainers = [shap.TreeExplainer(member.booster) for member in ensemble.members]
+    for row_total in (0, MANY_ROWS):
+        contributions, base = ensemble.contributions(features, row_total)
+        expected = np.mean([explainer.shap_values(features) for explainer in explainers], axis=0)
+        np.testing.assert_allclose(contributions, expected, atol=1e-5)
+        np.testing.assert_allclose(contributions.sum(axis=1) + base, ensemble.predict_log_odds(features), atol=2e-5)
+
+
+def test_many_rows_are_explained_as_few_are(estimator: Estimator) -> None:
+    features, _ = rows(200, seed=6)
+    few, base = estimator.contributions(features)
+    many, same_base = estimator.contributions(features, MANY_ROWS)
+    np.testing.assert_allclose(many, few, atol=1e-5)
+    assert same_base == pytest.approx(base, abs=1e-6)
+    assert estimator.contributions(features[:0], MANY_ROWS)[0].shape == (0, FEATURE_COUNT)
+
+
+@pytest.mark.parametrize("fit", [*FITS.values(), fit_ensemble])
+def test_a_row_is_answered_alike_alone_and_among_others_to_the_last_bit(fit) -> None:
+    features, _ = rows(5_000, seed=7)
+    model = fit()
+    together = model.predict_probability(features)
+    alone = [model.predict_probability(features[[row]])[0] for row in range(0, 5_000, 37)]
+    np.testing.assert_array_equal(together[::37], alone)
 
 
 def test_probability_is_that_of_the_library(estimator: Estimator) -> None:
