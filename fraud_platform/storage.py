@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from upath import UPath
 
+from fraud_platform.processes import is_alive
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.parquet as pq
@@ -124,18 +126,8 @@ def _remove_abandoned(path: UPath) -> None:
     """Removes what a writer of `path` on this machine left behind when it was killed."""
     for entry in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(_writer(''))}*.partial"):
         process = entry.name.removeprefix(f".{path.name}.{_writer('')}").split(".")[0]
-        if process.isdecimal() and not _is_alive(int(process)):
+        if process.isdecimal() and not is_alive(int(process)):
             entry.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def sha256(data: bytes) -> str:
