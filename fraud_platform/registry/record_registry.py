@@ -67,13 +67,11 @@ class RecordRegistry:
         """See `ModelRegistry.register`."""
         if sha256(bundle_bytes) != digest:
             raise ModelError(f"the bundle to register has digest {sha256(bundle_bytes)}, not {digest}; build it again")
-        existing = self.versions()
-        for version in existing:
-            if version.digest == digest:
-                return version
+        if (known := self._only_one(digest)) is not None:
+            return known
         tags = {
             "stage": "None",
-            "semver": next_semantic_version(existing, feature_schema_version),
+            "semver": next_semantic_version(self.versions(), feature_schema_version),
             "bundle_sha256": digest,
             "as_of": as_of.isoformat(),
             "created_at": created_at.astimezone(UTC).isoformat(),
@@ -82,7 +80,9 @@ class RecordRegistry:
             "origin": origin,
             "cause": cause,
         }
-        return self.find(self._store.create(bundle_bytes, tags=tags, run_id=run_id, description=description))
+        created = self._store.create(bundle_bytes, tags=tags, run_id=run_id, description=description)
+        # Two at once find nothing and both create; whoever looks afterwards sees the other.
+        return self._only_one(digest) or self.find(created)
 
     def versions(self) -> list[ModelVersion]:
         """See `ModelRegistry.versions`."""
@@ -266,6 +266,14 @@ class RecordRegistry:
         """See `ModelRegistry.notes`."""
         found = {record.version: record.tags.get(f"{_NOTE_PREFIX}{name}") for record in self._store.records()}
         return {version: text for version, text in found.items() if text is not None}
+
+    def _only_one(self, digest: str) -> ModelVersion | None:
+        """The first version with that bundle; any other that two registrations at once have made is withdrawn."""
+        first, *doubled = [version for version in self.versions() if version.digest == digest] or [None]
+        for version in doubled:
+            if not version.aliases and not version.champion_from:
+                self._store.withdraw(version.version)
+        return first
 
     def _with_true_history(self, snapshot: Snapshot) -> Snapshot:
         """The same without entries that an interrupted promotion left: they must not turn into history later."""

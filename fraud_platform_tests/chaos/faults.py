@@ -5,17 +5,24 @@ counted, so that a rehearsal tells how many there are and a trial may name one o
 child and the object store belongs to `proxy`.
 
     {"kill_at": 17, "when": "before" | "half" | "after"}     SIGKILL at that operation; half: a torn write
-    {"call_at": 17, "put": path, "over": path}              the first file takes the place of the second at that moment
     {"clock_at": 17, "by_seconds": -86400}                  the wall clock jumps at that moment; 0: from the start
+    {"replaced_after_read": 1, "how": "rename" | "rewrite" | "object", "new": path, "old": path or bucket/key}
+                                                            the landed file becomes another after so many reads
 """
 
 import functools
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+
+_LONGEST_PAUSE_SECONDS = 0.01
+_CLIENT_TIMEOUT_SECONDS = 1
 
 
 @dataclass
@@ -51,8 +58,6 @@ class Recorder:
     def _begin(self, name: str) -> bool:
         self.names.append(name)
         number = len(self.names)
-        if number == self.fault.get("call_at"):
-            os.replace(self.fault["put"], self.fault["over"])
         if number == self.fault.get("clock_at"):
             jump_clock(self.fault["by_seconds"])
         return number == self.fault.get("kill_at")
@@ -68,6 +73,8 @@ def install(fault: Mapping[str, Any]) -> Recorder:
     _watch_files(recorder)
     _watch_databases(recorder)
     _watch_object_stores(recorder)
+    if "replaced_after_read" in fault:
+        _replace_landed_file(fault)
     return recorder
 
 
@@ -118,6 +125,36 @@ def _watch_object_stores(recorder: Recorder) -> None:
     AIOHTTPSession.send = counted  # type: ignore[method-assign]
 
 
+def _replace_landed_file(fault: Mapping[str, Any]) -> None:
+    from fraud_platform.ingestion.source import LandedSource
+
+    read, reads = LandedSource.read, 0
+
+    def then_replace(source: LandedSource, size: int = -1) -> bytes:
+        nonlocal reads
+        block = read(source, size)
+        reads += 1
+        if reads == fault["replaced_after_read"]:
+            _put_in_place(fault["how"], Path(fault["new"]), fault["old"])
+        return block
+
+    LandedSource.read = then_replace  # type: ignore[method-assign]
+
+
+def _put_in_place(how: str, new: Path, old: str) -> None:
+    """Lands `new` in the place of `old` as upstream systems do: well, badly, and in an object store."""
+    if how == "rename":
+        shutil.copy(new, f"{old}.partial")
+        Path(f"{old}.partial").rename(old)
+    elif how == "rewrite":
+        Path(old).write_bytes(new.read_bytes())
+    else:
+        import boto3
+
+        bucket, _, key = old.partition("/")
+        boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=new.read_bytes())
+
+
 def _counted(recorder: Recorder, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
@@ -128,9 +165,20 @@ def _counted(recorder: Recorder, name: str, function: Callable[..., Any]) -> Cal
 
 def _wait_for_nobody() -> None:
     """Tries again at once what is tried again at all: how often is the platform's, how long it waits is not the point."""
+    import asyncio
+
     import dagster as dg
+    import s3fs
+
+    sleep = asyncio.sleep
+
+    async def nap(seconds: float, result: Any = None) -> Any:
+        return await sleep(min(seconds, _LONGEST_PAUSE_SECONDS), result)
 
     dg.RetryPolicy.calculate_delay = lambda *_: 0.0  # type: ignore[method-assign]
+    asyncio.sleep = nap  # type: ignore[assignment]
+    # Shorter than the proxy keeps silent.
+    s3fs.S3FileSystem.read_timeout = _CLIENT_TIMEOUT_SECONDS
 
 
 def _test_models_here() -> None:
@@ -157,7 +205,13 @@ def jump_clock(by_seconds: float) -> None:
     real_time, real = time.time, library.datetime
     shift = library.timedelta(seconds=by_seconds)
 
-    class Wrong(real):  # type: ignore[misc, valid-type]
+    class AlsoRight(type):
+        """Times that were made before the jump, or by others, are times all the same."""
+
+        def __instancecheck__(cls, thing: object) -> bool:
+            return isinstance(thing, real)
+
+    class Wrong(real, metaclass=AlsoRight):  # type: ignore[misc, valid-type]
         """The time as this process sees it."""
 
         @classmethod
