@@ -10,10 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from fraud_platform_tests.chaos.fuzzing import LONG
 from fraud_platform_tests.chaos.installation import Bucket, Installation, loopback_environment
 from fraud_platform_tests.chaos.zygote import Zygote, running_zygote
 from fraud_platform_tests.production.processes import free_port, is_listening
+
+
+# What it means to be long is in `fuzzing`; registered here, because pytest asks for it before it imports any test.
+settings.register_profile(LONG)
 
 
 @pytest.fixture(scope="session")
