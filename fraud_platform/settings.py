@@ -22,6 +22,10 @@ from fraud_platform.setting_fields import (
     ReleaseRules,
     RetentionPeriods,
 )
+from fraud_platform.small_files import read_small_file
+
+# Of a value that is not allowed, so much is shown.
+_SHOWN_CHARACTERS = 200
 
 PREFIX = "FRAUD_"
 SETTINGS_FILE = "settings.env"
@@ -127,7 +131,7 @@ class Settings(RetentionPeriods, MonitoringRules, ReleaseRules, LearningRules, I
         if not self.postgres_password_file:
             return None
         try:
-            password = Path(self.postgres_password_file).read_text(encoding="utf-8").rstrip("\r\n")
+            password = read_small_file(Path(self.postgres_password_file)).decode().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise PlatformError(self._unusable_password(f"cannot be read: {reason}")) from None
@@ -159,15 +163,20 @@ def load_settings() -> Settings:
     """
     from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
 
+    _require_readable_settings_file()
     try:
         settings = Settings()
     except SettingsError as error:
         raise PlatformError(_unreadable_json(error)) from None
+    except RecursionError:
+        raise PlatformError("a FRAUD_* variable nests lists without end; set it right or unset it") from None
     except ValidationError as error:
         problem = error.errors()[0]
         name = _variable_name(str(problem["loc"][0]))
-        shown = mask_card_numbers(f"{name}={problem['input']!r}: {problem['msg']}")
-        raise PlatformError(f"{shown}; set it right or unset it") from None
+        # Masked before it is cut, so that no half of a card number is left.
+        given = mask_card_numbers(repr(problem["input"]))
+        given = given if len(given) <= _SHOWN_CHARACTERS else f"{given[:_SHOWN_CHARACTERS]}..."
+        raise PlatformError(f"{name}={given}: {mask_card_numbers(problem['msg'])}; set it right or unset it") from None
     for field in type(settings).model_fields:
         # Folders, logs and records are named after settings.
         if holds_card_number(str(getattr(settings, field))):
@@ -178,9 +187,14 @@ def load_settings() -> Settings:
 
 
 def setting_sources() -> dict[str, str]:
-    """For every variable, where its effective value comes from: environment, settings.env or default."""
+    """For every variable, where its effective value comes from: environment, settings.env or default.
+
+    Raises:
+        PlatformError: settings.env cannot be read.
+    """
     from dotenv import dotenv_values
 
+    _require_readable_settings_file()
     written = dotenv_values(home_from_environment() / SETTINGS_FILE)
 
     def source(variable: str) -> str:
@@ -189,6 +203,18 @@ def setting_sources() -> dict[str, str]:
         return SETTINGS_FILE if written.get(variable) else "default"
 
     return {variable: source(variable) for variable in map(_variable_name, Settings.model_fields)}
+
+
+def _require_readable_settings_file() -> None:
+    """Refuses a settings.env that would stop whoever reads it: a pipe, a folder, a link to itself, no text."""
+    path = home_from_environment() / SETTINGS_FILE
+    try:
+        read_small_file(path).decode()
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise PlatformError(f"{path} cannot be read: {reason}; mend or remove it") from None
 
 
 def _unreadable_json(error: SettingsError) -> str:

@@ -43,6 +43,16 @@ def is_remote(path: UPath) -> bool:
     return path.protocol not in ("", "file", "local")
 
 
+def absence_of(path: UPath) -> str | None:
+    """Why there is no file to be read at `path`, for a message; None where there is one.
+
+    A pipe or device is none: it may never begin or end.
+    """
+    if path.is_file():
+        return None
+    return "no regular file but a folder, pipe or device" if path.exists() else "no such file"
+
+
 def is_storage_failure(error: BaseException) -> bool:
     """Whether the storage said no, rather than the data: an OSError, or S3's client that reaches nobody."""
     # Only who has used S3 can hold such an error, and then its client is loaded.
