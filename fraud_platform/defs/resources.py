@@ -169,9 +169,7 @@ class ExperimentTracking(dg.ConfigurableResource):
         from fraud_platform.registry.mlflow_tracker import MlflowTracker, prepare_experiment
 
         experiment = prepare_experiment(self.tracking_url, EXPERIMENT, artifact_url=self.artifact_url)
-        run_id = begin_run(
-            self.tracking_url, experiment, name=context.run.job_name, dagster_run_id=context.run.run_id
-        )
+        run_id = begin_run(self.tracking_url, experiment, name=context.run.job_name, dagster_run_id=context.run.run_id)
         init_context = SimpleNamespace(
             log=context.log,
             dagster_run=context.run,

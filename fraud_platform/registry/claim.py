@@ -15,7 +15,7 @@ from fraud_platform.processes import is_dead, process_mark
 from fraud_platform.registry.record_store import RecordStore
 
 CLAIM_TAG = "promotion_claim_"
-# A claim of a process that died elsewhere must not hold the registry for ever; loading and scoring a bundle takes seconds.
+# A claim of a process that died elsewhere must not hold the registry for ever; what is done under it takes seconds.
 CLAIM_MINUTES = 10
 
 

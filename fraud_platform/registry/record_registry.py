@@ -15,6 +15,7 @@ from upath import UPath
 from fraud_platform.errors import ModelError, RegistryError
 from fraud_platform.registry.champion_history import Promotion, format_history, latest, next_decision_time, settled
 from fraud_platform.registry.claim import claimed
+from fraud_platform.registry.doubling import only_version
 from fraud_platform.registry.record_store import Record, RecordStore
 from fraud_platform.registry.registry import (
     CHALLENGER,
@@ -67,7 +68,7 @@ class RecordRegistry:
         """See `ModelRegistry.register`."""
         if sha256(bundle_bytes) != digest:
             raise ModelError(f"the bundle to register has digest {sha256(bundle_bytes)}, not {digest}; build it again")
-        if (known := self._only_one(digest)) is not None:
+        if (known := only_version(self._store, digest)) is not None:
             return known
         tags = {
             "stage": "None",
@@ -82,7 +83,7 @@ class RecordRegistry:
         }
         created = self._store.create(bundle_bytes, tags=tags, run_id=run_id, description=description)
         # Two at once find nothing and both create; whoever looks afterwards sees the other.
-        return self._only_one(digest) or self.find(created)
+        return only_version(self._store, digest) or self.find(created)
 
     def versions(self) -> list[ModelVersion]:
         """See `ModelRegistry.versions`."""
@@ -266,14 +267,6 @@ class RecordRegistry:
         """See `ModelRegistry.notes`."""
         found = {record.version: record.tags.get(f"{_NOTE_PREFIX}{name}") for record in self._store.records()}
         return {version: text for version, text in found.items() if text is not None}
-
-    def _only_one(self, digest: str) -> ModelVersion | None:
-        """The first version with that bundle; any other that two registrations at once have made is withdrawn."""
-        first, *doubled = [version for version in self.versions() if version.digest == digest] or [None]
-        for version in doubled:
-            if not version.aliases and not version.champion_from:
-                self._store.withdraw(version.version)
-        return first
 
     def _with_true_history(self, snapshot: Snapshot) -> Snapshot:
         """The same without entries that an interrupted promotion left: they must not turn into history later."""

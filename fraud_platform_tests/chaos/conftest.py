@@ -17,6 +17,7 @@ from fraud_platform_tests.chaos.installation import Bucket, Installation, loopba
 from fraud_platform_tests.chaos.zygote import Zygote, running_zygote
 from fraud_platform_tests.production.processes import free_port, is_listening
 
+_MEMORY = "/dev/shm"  # noqa: S108 - a folder of its own is made in it
 
 # What it means to be long is in `fuzzing`; registered here, because pytest asks for it before it imports any test.
 settings.register_profile(LONG)
@@ -33,7 +34,7 @@ def zygote(tmp_path_factory) -> Iterator[Zygote]:
 def on_disk(zygote) -> Iterator[Installation]:
     """An installation whose everything is below one folder."""
     # A killed process loses nothing that it has handed to the system, so memory does for a disk, and is quicker.
-    with tempfile.TemporaryDirectory(prefix="chaos-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+    with tempfile.TemporaryDirectory(prefix="chaos-", dir=_MEMORY if os.path.isdir(_MEMORY) else None) as folder:
         installation = Installation(Path(folder), zygote)
         installation.settle()
         yield installation

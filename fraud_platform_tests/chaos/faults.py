@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 _LONGEST_PAUSE_SECONDS = 0.01
 _CLIENT_TIMEOUT_SECONDS = 1
 
@@ -164,7 +163,7 @@ def _counted(recorder: Recorder, name: str, function: Callable[..., Any]) -> Cal
 
 
 def _wait_for_nobody() -> None:
-    """Tries again at once what is tried again at all: how often is the platform's, how long it waits is not the point."""
+    """Tries again at once what is tried again at all: how often is the platform's choice, how long is not the point."""
     import asyncio
 
     import dagster as dg

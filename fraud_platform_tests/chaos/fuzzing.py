@@ -40,9 +40,10 @@ def outcome_of(call: Callable[[], Any]) -> Any:
         try:
             return call()
         except PlatformError as error:
-            assert "\n" not in str(error), str(error)
-            assert len(str(error)) < 2_000, "nobody reads a message of that length"
-            return error
+            refusal = error
+    assert "\n" not in str(refusal), str(refusal)
+    assert len(str(refusal)) < 2_000, "nobody reads a message of that length"
+    return refusal
 
 
 @contextmanager

@@ -26,8 +26,8 @@ _VOLATILE = frozenset(
 )
 _TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|\+00:00|Z)?")
 _COMPARED_TAGS = frozenset(
-    "semver stage champion_from shadow_until rejection_reason rolled_back_to promotion_reason as_of bundle_sha256 cause "
-    "origin policy_version algorithm".split()
+    ("semver", "stage", "champion_from", "shadow_until", "rejection_reason", "rolled_back_to", "promotion_reason")
+    + ("as_of", "bundle_sha256", "cause", "origin", "policy_version", "algorithm")
 )
 
 
@@ -146,7 +146,11 @@ def _registry(database: Path) -> tuple[dict[str, Any], list[Head], list[str]]:
     for version, key, text in tags:
         if key in _COMPARED_TAGS:
             known[str(version)][key] = re.sub(r"@\S+?(?=[ ,;]|$)", "", text) if key == "champion_from" else text
-    return {"versions": known, "aliases": aliases}, heads, claims + [f"run {run} is still running" for (run,) in running]
+    return (
+        {"versions": known, "aliases": aliases},
+        heads,
+        claims + [f"run {run} is still running" for (run,) in running],
+    )
 
 
 def _difference(one: Any, other: Any) -> str:

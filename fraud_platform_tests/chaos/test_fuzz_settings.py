@@ -12,7 +12,9 @@ from fraud_platform.governance.audit import read_key
 from fraud_platform.settings import Settings, load_settings, setting_sources
 from fraud_platform_tests.chaos.fuzzing import fuzzed, outcome_of
 
-VARIABLES = sorted(name for name in (f"FRAUD_{field.upper()}" for field in Settings.model_fields) if name != "FRAUD_HOME")
+VARIABLES = sorted(
+    name for name in (f"FRAUD_{field.upper()}" for field in Settings.model_fields) if name != "FRAUD_HOME"
+)
 # What the operating system takes as the value of a variable: anything but NUL, in any encoding.
 VALUES = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
@@ -20,9 +22,10 @@ VALUES = st.one_of(
     st.integers().map(str),
     st.floats().map(str),
     st.sampled_from(
-        ["1e400", "-0", "١", "true", "yes", "[]", "{}", '["xgboost"]', '["xgboost", 1]', '{"a": "b"}', '{"a": 1e999}', "[" * 3000,
-         "2026-02-30", "0000-01-01", "9999-12-31", "2026-01-01T00:00:00", "1700000000", "s3://", "s3:///x", "file:///", "://",
-         "postgres://[::1", "postgres://u:p@h:99999999/d", "/dev/null", "/proc/self/mem", "~nobody/x", "4111111111111111"]
+        ["1e400", "-0", "\u0661", "true", "yes", "[]", "{}", '["xgboost"]', '["xgboost", 1]', '{"a": "b"}', '{"a": 1e999}',
+         "[" * 3000, "2026-02-30", "0000-01-01", "9999-12-31", "2026-01-01T00:00:00", "1700000000", "s3://", "s3:///x",
+         "file:///", "://", "postgres://[::1", "postgres://u:p@h:99999999/d", "/dev/null", "/proc/self/mem",
+         "~nobody/x", "4111111111111111"]
     ),
 )  # fmt: skip
 
@@ -33,7 +36,9 @@ def assert_are_settings_or_a_line(found: object) -> None:
         return
     assert isinstance(found, Settings)
     # What is derived from them is asked for everywhere, and nobody expects that it fails.
-    assert all(isinstance(url, str) for url in (found.landing_url, found.storage_url, found.audit_url, found.tracking_url))
+    assert all(
+        isinstance(url, str) for url in (found.landing_url, found.storage_url, found.audit_url, found.tracking_url)
+    )
     assert isinstance(found.history_url, str)
     assert found.actor_name
 
@@ -62,7 +67,9 @@ def test_any_settings_file_gives_settings_or_one_line(tmp_path: Path, content: b
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
-def test_a_settings_file_that_is_no_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_a_settings_file_that_is_no_file_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     _make(tmp_path / "settings.env", kind)
     monkeypatch.setenv("FRAUD_HOME", str(tmp_path))
     assert "settings.env" in str(outcome_of(load_settings))

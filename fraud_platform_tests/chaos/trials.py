@@ -1,4 +1,4 @@
-"""One trial: put the installation back, disturb it, run the same step again, and hold what is stored against the undisturbed.
+"""One trial: put the installation back, disturb it, run the same step again, and compare with an undisturbed life.
 
 Which disturbances there are is for the tests to say.
 """
@@ -28,7 +28,7 @@ def random_moments(installation: Installation, work: str, *, count: int, seed: i
 
     Most operations are commits of Dagster's history, so that one of the others is taken three times out of four.
     """
-    life, rng = installation.lives[work], random.Random(seed)
+    life, rng = installation.lives[work], random.Random(seed)  # noqa: S311 - the same moments again
     places = dict(enumerate(life.operations, start=1))
     commits = [place for place, name in places.items() if name == "commit"]
     others = [place for place in places if place not in commits]
@@ -69,7 +69,7 @@ def disturbed(
 
 
 def assert_nothing_is_half_there(installation: Installation, work: str) -> None:
-    """Whatever happened: each file is as it was before, or as it will be, and the audit trail is sound but for its end."""
+    """Whatever happened: each file is as it was before, or as it will be."""
     life, now = installation.lives[work], installation.state()
     for name, content in now.files.items():
         if not name.rpartition("/")[2].startswith("."):

@@ -28,7 +28,7 @@ _DISK_BYTES = 256 * 2**20
 
 
 def assert_survives_storage_faults(installation: Installation, work: str, proxy: Proxy, fault: Fault) -> None:
-    """What a client may try again is tried again; where that does not help, the run fails in a line and can be run again."""
+    """What may be tried again is tried again; where that does not help, the run fails in a line and can be run again."""
     direct = installation.environment["AWS_ENDPOINT_URL"]
     installation.environment["AWS_ENDPOINT_URL"] = proxy.url
     try:
@@ -62,7 +62,7 @@ def assert_survives_a_full_disk(installation: Installation, work: str, *, free_b
 
 
 def assert_survives_a_wrong_clock(installation: Installation, work: str, *, at: int, by_seconds: float) -> None:
-    """A wall clock that jumps within a run changes times and nothing else; a run under the right one changes nothing."""
+    """A wall clock that jumps within a run changes times and nothing else, for the next run under the right one, too."""
     outcome = disturbed(installation, work, {"clock_at": at, "by_seconds": by_seconds})
     assert_ended_well_or_in_a_line(outcome)
     assert_nothing_is_half_there(installation, work)
@@ -70,7 +70,7 @@ def assert_survives_a_wrong_clock(installation: Installation, work: str, *, at: 
 
 
 def assert_survives_two_at_once(installation: Installation, work: str) -> None:
-    """Two processes that do the same at the same time leave what one would have left, at the latest when it is run again."""
+    """Two processes that do the same at the same time leave what one would have left, once it is run again."""
     installation.put_back(work)
     children = [installation.start(work), installation.start(work)]
     outcomes = [child.wait() for child in children]
