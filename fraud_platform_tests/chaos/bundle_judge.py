@@ -6,6 +6,7 @@ a library does, which is what the test wants to know.
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -64,7 +65,9 @@ def _serve() -> None:
     from fraud_platform.errors import PlatformError
     from fraud_platform.training.bundle import ModelBundle
 
-    answers, sys.stdout = sys.stdout, sys.stderr
+    # What a library prints must not come between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     for line in sys.stdin:
         try:
             bundle = ModelBundle.from_bytes(base64.b64decode(line), threads=1)

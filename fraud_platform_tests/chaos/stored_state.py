@@ -25,9 +25,9 @@ _VOLATILE = frozenset(
     ("at", "run_id", "mlflow_run_id", "scored_at", "decided_at", "created_at", "changed_at", "training_duration_sec")
 )
 _TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|\+00:00|Z)?")
-_COMPARED_TAGS = frozenset(
-    ("semver", "stage", "champion_from", "shadow_until", "rejection_reason", "rolled_back_to", "promotion_reason")
-    + ("as_of", "bundle_sha256", "cause", "origin", "policy_version", "algorithm")
+_COMPARED_TAGS = (
+    *("semver", "stage", "champion_from", "shadow_until", "rejection_reason", "rolled_back_to", "promotion_reason"),
+    *("as_of", "bundle_sha256", "cause", "origin", "policy_version", "algorithm"),
 )
 
 

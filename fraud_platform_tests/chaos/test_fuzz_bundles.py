@@ -6,6 +6,7 @@ writes to the registry: what he cannot do is make the platform fall over.
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -24,9 +25,12 @@ from fraud_platform_tests.training.test_bundle import make_bundle
 DOCUMENTS = ["calibration.json", "threshold.json", "alternatives.json", "provenance.json", "manifest.json"]
 ODD_VALUES: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just({}),
-    st.sampled_from([[[0, 1]], 10**400, -1, "isotonic", "platt", "beta", "none", "ensemble", "xgboost", "NaN", "1e999"]),
+    st.sampled_from([[[0, 1]], 10**400, -1, "isotonic", "platt", "beta", "none", "ensemble", "NaN", "1e999"]),
 )  # fmt: skip
 
+# Whose files Python reads. XGBoost and LightGBM read theirs in C++, which a forged file ends or stalls: therefore a
+# model is tried in a process of its own before it may decide (`registry.smoke_test`).
+READ_HERE = ["logistic_regression", "random_forest"]
 SHARE = st.floats(0, 1)
 PIECES = st.one_of(st.binary(max_size=8), st.sampled_from([b"0", b"-1", b"nan", b"999999999", b"\n"]))
 # How much of what was there goes.
@@ -40,9 +44,10 @@ def judge() -> Iterator[BundleJudge]:
     found.close()
 
 
-@pytest.fixture(scope="module")
-def bundles() -> dict[str, bytes]:
-    return {algorithm: make_bundle(algorithm).to_bytes() for algorithm in CANDIDATES}
+@cache
+def bundle(algorithm: str) -> bytes:
+    """A small one of that family."""
+    return make_bundle(algorithm).to_bytes()
 
 
 def sealed(members: dict[str, bytes], *, is_listed: bool = True) -> bytes:
@@ -64,8 +69,8 @@ def assert_is_refused_or_scores(found: Any) -> None:
 
 @fuzzed(30)
 @given(st.sampled_from(sorted(CANDIDATES)), st.data())
-def test_a_changed_byte_is_always_refused(bundles: dict[str, bytes], algorithm: str, data: st.DataObject) -> None:
-    content = bundles[algorithm]
+def test_a_changed_byte_is_always_refused(algorithm: str, data: st.DataObject) -> None:
+    content = bundle(algorithm)
     at = data.draw(st.integers(0, len(content) - 1))
     changed = data.draw(
         st.sampled_from(
@@ -83,11 +88,22 @@ def test_a_changed_byte_is_always_refused(bundles: dict[str, bytes], algorithm: 
 
 
 @fuzzed(60)
-@given(st.sampled_from(DOCUMENTS), st.lists(SHARE, min_size=1, max_size=4), ODD_VALUES, st.booleans())
+@given(
+    st.sampled_from(sorted(CANDIDATES)),
+    st.sampled_from(DOCUMENTS),
+    st.lists(SHARE, min_size=1, max_size=4),
+    ODD_VALUES,
+    st.booleans(),
+)
 def test_a_document_with_odd_values_is_refused_or_scores(
-    bundles: dict[str, bytes], judge: BundleJudge, name: str, path: list[float], value: Any, is_removed: bool
+    judge: BundleJudge,
+    algorithm: str,
+    name: str,
+    path: list[float],
+    value: Any,
+    is_removed: bool,
 ) -> None:
-    members = read_sealed_archive(bundles["logistic_regression"])
+    members = read_sealed_archive(bundle(algorithm))
     document = json.loads(members[name])
     _change(document, path, value, is_removed=is_removed)
     # Python writes NaN and Infinity, as a careless forger would.
@@ -96,16 +112,15 @@ def test_a_document_with_odd_values_is_refused_or_scores(
 
 
 @fuzzed(60)
-@given(st.sampled_from(sorted(CANDIDATES)), SHARE, st.lists(st.tuples(SHARE, PIECES, KEPT), min_size=1, max_size=4))
+@given(st.sampled_from(READ_HERE), SHARE, st.lists(st.tuples(SHARE, PIECES, KEPT), min_size=1, max_size=4))
 def test_a_damaged_model_file_is_refused_or_scores(
-    bundles: dict[str, bytes],
     judge: BundleJudge,
     algorithm: str,
     which: float,
     damages: list[tuple[float, bytes, int]],
 ) -> None:
-    members = read_sealed_archive(bundles[algorithm])
-    # Every other time the estimator itself, which is read by a library in C++.
+    members = read_sealed_archive(bundle(algorithm))
+    # Every other time the estimator itself.
     names = [name for name in sorted(members) if name != "manifest.json"]
     name = next(each for each in names if each.startswith("estimator/")) if which < 0.5 else _at(names, 2 * which - 1)
     content = members[name]

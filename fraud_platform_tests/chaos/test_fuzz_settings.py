@@ -22,7 +22,7 @@ VALUES = st.one_of(
     st.integers().map(str),
     st.floats().map(str),
     st.sampled_from(
-        ["1e400", "-0", "\u0661", "true", "yes", "[]", "{}", '["xgboost"]', '["xgboost", 1]', '{"a": "b"}', '{"a": 1e999}',
+        ["1e400", "-0", "\u0661", "true", "yes", "[]", "{}", '["xgboost"]', '["xgboost", 1]', '{"a": 1e999}',
          "[" * 3000, "2026-02-30", "0000-01-01", "9999-12-31", "2026-01-01T00:00:00", "1700000000", "s3://", "s3:///x",
          "file:///", "://", "postgres://[::1", "postgres://u:p@h:99999999/d", "/dev/null", "/proc/self/mem",
          "~nobody/x", "4111111111111111"]

@@ -28,7 +28,7 @@ _DISK_BYTES = 256 * 2**20
 
 
 def assert_survives_storage_faults(installation: Installation, work: str, proxy: Proxy, fault: Fault) -> None:
-    """What may be tried again is tried again; where that does not help, the run fails in a line and can be run again."""
+    """What may be tried again is; where that does not help, the run fails in a line and can be run again."""
     direct = installation.environment["AWS_ENDPOINT_URL"]
     installation.environment["AWS_ENDPOINT_URL"] = proxy.url
     try:
@@ -62,7 +62,7 @@ def assert_survives_a_full_disk(installation: Installation, work: str, *, free_b
 
 
 def assert_survives_a_wrong_clock(installation: Installation, work: str, *, at: int, by_seconds: float) -> None:
-    """A wall clock that jumps within a run changes times and nothing else, for the next run under the right one, too."""
+    """A wall clock that jumps within a run changes times and nothing else, and so does the next one."""
     outcome = disturbed(installation, work, {"clock_at": at, "by_seconds": by_seconds})
     assert_ended_well_or_in_a_line(outcome)
     assert_nothing_is_half_there(installation, work)
