@@ -21,7 +21,7 @@ from fraud_platform_tests.chaos.troubles import (
 pytestmark = pytest.mark.audit
 
 CHAINS = [pytest.param(DAILY, id="daily"), pytest.param(RETRAINING, id="retraining")]
-# 200 kills: ten batches, so that two processes share them evenly.
+# 200 kills in ten batches, so that two processes share them evenly.
 KILLS_PER_BATCH = 20
 BATCHES = [("on_disk", DAILY)] * 3 + [("on_disk", RETRAINING)] * 4 + [("on_s3", DAILY)] + [("on_s3", RETRAINING)] * 2
 
