@@ -85,7 +85,8 @@ def test_every_accepted_number_is_the_one_that_was_written(edits: list[tuple[int
     assert_is_a_day_or_a_line(outcome)
     if isinstance(outcome, PlatformError):
         return
-    written = {row["transaction_id"].strip(): row for row in rows.to_dict("records")}
+    # An identifier is the text as it stands, blanks included.
+    written = {row["transaction_id"]: row for row in rows.to_dict("records")}
     for row in outcome.transactions.to_dict("records"):
         said = written[row["transaction_id"]]
         for column in (*LANDED_COLUMNS, "Class"):
