@@ -77,6 +77,15 @@ check: setup  ## format check, lint, types, definitions, tests: what CI runs
 	$(QUIET) $(RUN) dagster definitions validate --log-level error
 	$(RUN) pytest
 
+# Two processes, for each runs programs of its own that want a core.
+.PHONY: audit-chaos
+audit-chaos: setup  ## kill, starve and deceive both chains hundreds of times; half an hour
+	$(RUN) pytest -n 2 --dist load -m audit fraud_platform_tests/chaos
+
+.PHONY: audit-fuzz
+audit-fuzz: setup  ## long fuzzing of files, bundles, settings and arguments; half an hour
+	$(RUN) pytest -n 2 --dist load --hypothesis-profile=audit fraud_platform_tests/chaos/test_fuzz_*.py
+
 .PHONY: audit-workflows
 audit-workflows: setup  ## security and schema of the GitHub workflows, offline
 	$(RUN) zizmor --offline .github/workflows

@@ -3,6 +3,8 @@
 The map, top to bottom; a room imports only rooms above it:
 
     errors        the one-line errors people see
+    small_files   a file that a person named is read, and nothing that is no file or has no end
+    processes     which process did something, and whether it has died since
     setting_fields what each room may be told, by subject
     settings      every FRAUD_* variable, typed, with its default and unit
     storage       a path or s3:// URL becomes a filesystem; one file per asset and day

@@ -23,7 +23,7 @@ from fraud_platform.governance.pan_guard import holds_card_number, mask_card_num
 from fraud_platform.governance.redaction import redact_all_logs
 from fraud_platform.settings import load_settings
 from fraud_platform.settings_file import remember
-from fraud_platform.storage import is_storage_failure, open_location
+from fraud_platform.storage import absence_of, is_storage_failure, open_location
 from fraud_platform.terminal import (
     SIMULATED_NOTE,
     err,
@@ -194,8 +194,8 @@ def score(
     from fraud_platform.scoring.scorer import count_alerts, score_file
 
     source, target = open_location(file), open_location(output)
-    if not source.is_file():
-        raise PlatformError(f"{file}: no such file; name a .csv, .csv.gz or .parquet file of transactions")
+    if problem := absence_of(source):
+        raise PlatformError(f"{file}: {problem}; name a .csv, .csv.gz or .parquet file of transactions")
     if source == target:
         raise PlatformError(f"{output}: the decisions would replace the transactions; name another output")
     registry = open_registry()

@@ -24,6 +24,10 @@ from fraud_platform.setting_fields import (
     ReportingRules,
     RetentionPeriods,
 )
+from fraud_platform.small_files import read_small_file
+
+# Of a value that is not allowed, so much is shown.
+_SHOWN_CHARACTERS = 200
 
 PREFIX = "FRAUD_"
 SETTINGS_FILE = "settings.env"
@@ -163,7 +167,7 @@ def _read_secret(variable: str, path: str, *, what: str) -> str:
         PlatformError: it cannot be read.
     """
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
+        return read_small_file(Path(path).expanduser()).decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise PlatformError(_unusable_secret(variable, path, what, f"cannot be read: {reason}")) from None
@@ -214,17 +218,21 @@ def load_settings() -> Settings:
     """
     from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
 
+    _require_readable_settings_file()
     try:
         settings = Settings()
     except SettingsError as error:
         raise PlatformError(_unreadable_json(error)) from None
+    except RecursionError:
+        raise PlatformError("a FRAUD_* variable nests lists without end; set it right or unset it") from None
     except ValidationError as error:
         problem = error.errors()[0]
         name = _variable_name(str(problem["loc"][0]))
-        # What was told for a secret is not shown, however wrong it is.
-        told = "****" if name in SECRETS else repr(problem["input"])
-        shown = mask_card_numbers(f"{name}={told}: {problem['msg']}")
-        raise PlatformError(f"{shown}; set it right or unset it") from None
+        # What was told for a secret is not shown, however wrong it is; a number is masked before it is cut, so that no
+        # half of it is left.
+        told = "****" if name in SECRETS else mask_card_numbers(repr(problem["input"]))
+        told = told if len(told) <= _SHOWN_CHARACTERS else f"{told[:_SHOWN_CHARACTERS]}..."
+        raise PlatformError(f"{name}={told}: {mask_card_numbers(problem['msg'])}; set it right or unset it") from None
     for field in type(settings).model_fields:
         # Folders, logs and records are named after settings.
         if holds_card_number(str(getattr(settings, field))):
@@ -235,9 +243,14 @@ def load_settings() -> Settings:
 
 
 def setting_sources() -> dict[str, str]:
-    """For every variable, where its effective value comes from: environment, settings.env or default."""
+    """For every variable, where its effective value comes from: environment, settings.env or default.
+
+    Raises:
+        PlatformError: settings.env cannot be read.
+    """
     from dotenv import dotenv_values
 
+    _require_readable_settings_file()
     written = dotenv_values(home_from_environment() / SETTINGS_FILE)
 
     def source(variable: str) -> str:
@@ -246,6 +259,18 @@ def setting_sources() -> dict[str, str]:
         return SETTINGS_FILE if written.get(variable) else "default"
 
     return {variable: source(variable) for variable in map(_variable_name, Settings.model_fields)}
+
+
+def _require_readable_settings_file() -> None:
+    """Refuses a settings.env that would stop whoever reads it: a pipe, a folder, a link to itself, no text."""
+    path = home_from_environment() / SETTINGS_FILE
+    try:
+        read_small_file(path).decode()
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise PlatformError(f"{path} cannot be read: {reason}; mend or remove it") from None
 
 
 def _unreadable_json(error: SettingsError) -> str:

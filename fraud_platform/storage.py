@@ -21,6 +21,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from upath import UPath
 
+from fraud_platform.processes import is_alive
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.parquet as pq
@@ -41,6 +43,16 @@ def open_location(url: str | os.PathLike[str]) -> UPath:
 def is_remote(path: UPath) -> bool:
     """Whether `path` lives in an object store rather than on this machine's disk."""
     return path.protocol not in ("", "file", "local")
+
+
+def absence_of(path: UPath) -> str | None:
+    """Why there is no file to be read at `path`, for a message; None where there is one.
+
+    A pipe or device is none: it may never begin or end.
+    """
+    if path.is_file():
+        return None
+    return "no regular file but a folder, pipe or device" if path.exists() else "no such file"
 
 
 def is_storage_failure(error: BaseException) -> bool:
@@ -143,18 +155,8 @@ def _remove_abandoned(path: UPath) -> None:
     """Removes what a writer of `path` on this machine left behind when it was killed."""
     for entry in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(_writer(''))}*.partial"):
         process = entry.name.removeprefix(f".{path.name}.{_writer('')}").split(".")[0]
-        if process.isdecimal() and not _is_alive(int(process)):
+        if process.isdecimal() and not is_alive(int(process)):
             entry.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def sha256(data: bytes) -> str:

@@ -13,6 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "fraud_platform"
 # From the roof down, as DESIGN and the package's docstring list them.
 ROOMS = (
     "errors",
+    "small_files",
+    "processes",
     "setting_fields",
     "settings",
     "storage",

@@ -5,7 +5,7 @@ The graph is the same everywhere; only what these resources point at differs.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -138,11 +138,16 @@ class Platform(dg.ConfigurableResource):
         return challenger_for_day(self.registry, day)
 
     def champion_beside(self, digest: str) -> "tuple[ModelVersion, ModelBundle] | None":
-        """The current champion and its bundle, unless there is none or it is the candidate `digest` itself."""
-        champions = [version for version in self.registry.versions() if CHAMPION in version.aliases]
-        if not champions or champions[0].digest == digest:
-            return None
-        return champions[0], self.registry.load(champions[0])
+        """The champion that the candidate `digest` would replace and its bundle, or that it has replaced; None if none.
+
+        A candidate that was released before, by a run that did not live to write it down, is held against the same
+        champion again, so that its comparison is the one that released it.
+        """
+        champion = next((version for version in self.registry.versions() if CHAMPION in version.aliases), None)
+        if champion is not None and champion.digest == digest:
+            before = min(champion.champion_from, default=champion.as_of) - timedelta(days=1)
+            champion = self.registry.champion_as_of(before)
+        return (champion, self.registry.load(champion)) if champion is not None else None
 
 
 class ExperimentTracking(dg.ConfigurableResource):
@@ -160,14 +165,20 @@ class ExperimentTracking(dg.ConfigurableResource):
         from mlflow import set_tracking_uri
 
         from fraud_platform.registry.mlflow_connection import EXPERIMENT
+        from fraud_platform.registry.mlflow_runs import begin_run
         from fraud_platform.registry.mlflow_tracker import MlflowTracker, prepare_experiment
 
-        prepare_experiment(self.tracking_url, EXPERIMENT, artifact_url=self.artifact_url)
+        experiment = prepare_experiment(self.tracking_url, EXPERIMENT, artifact_url=self.artifact_url)
+        run_id = begin_run(self.tracking_url, experiment, name=context.run.job_name, dagster_run_id=context.run.run_id)
         init_context = SimpleNamespace(
             log=context.log,
             dagster_run=context.run,
             run_id=context.run.run_id,
-            resource_config={"experiment_name": EXPERIMENT, "mlflow_tracking_uri": self.tracking_url},
+            resource_config={
+                "experiment_name": EXPERIMENT,
+                "mlflow_tracking_uri": self.tracking_url,
+                "mlflow_run_id": run_id,
+            },
         )
         try:
             with accepted_previews():

@@ -25,15 +25,21 @@ def run_day(
     """Runs `job` for one day.
 
     Raises:
-        PlatformError: the run failed; the message is the first cause.
+        PlatformError: the run failed, and the message is the first cause; or the calendar does not hold the day.
     """
-    result = definitions.resolve_job_def(job).execute_in_process(
-        instance=instance,
-        partition_key=day.isoformat(),
-        tags=dict(tags or {}),
-        run_config=QUIET,
-        raise_on_error=False,
-    )
+    try:
+        result = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=day.isoformat(),
+            tags=dict(tags or {}),
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+    except dg.DagsterUnknownPartitionError:
+        # The calendar ends where the machine's clock says that a day is not over yet.
+        raise PlatformError(
+            f"{job}: {day} is not in the calendar, from FRAUD_START_DATE to yesterday; is the machine's clock right?"
+        ) from None
     return _checked(result, f"{job} of {day}")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit_entry import AuditEntry, Event, Head, NoEntryError, compose_line, parse_line
 from fraud_platform.governance.audit_store import TrailStore, open_trail_store
+from fraud_platform.small_files import read_small_file
 
 # A shorter key could be guessed.
 _SHORTEST_KEY_BYTES = 16
@@ -134,7 +135,7 @@ def read_key(path: Path) -> bytes:
         PlatformError: there is none, or it is too short.
     """
     try:
-        key = path.read_bytes().strip()
+        key = read_small_file(path).strip()
     except OSError as error:
         raise PlatformError(
             f"FRAUD_AUDIT_KEY_FILE: {path} cannot be read ({error.strerror}); nothing is done"

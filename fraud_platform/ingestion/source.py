@@ -3,6 +3,7 @@
 What the bytes mean does not belong here.
 """
 
+import errno
 import gzip
 import hashlib
 import os
@@ -90,9 +91,16 @@ class LandedSource:
         return block
 
     def finish(self) -> LandedFile:
-        """What was read, after reading what the parser left over."""
+        """What was read, after reading what the parser left over.
+
+        Raises:
+            OSError: the storage gave fewer bytes than it had said there are, or more.
+        """
         while self.read(_BLOCK_BYTES):
             pass
+        promised = self._marks[0]
+        if promised is not None and self._byte_count != promised:
+            raise OSError(errno.EIO, f"gave {self._byte_count} bytes instead of {promised}", self.label)
         name = mask_card_numbers(self.path.name)
         return LandedFile(self.path, name, self._digest.hexdigest(), self._byte_count)
 

@@ -33,6 +33,11 @@ class MemoryRecords:
         self._data[version] = data
         return version
 
+    def withdraw(self, version: str) -> None:
+        """Removes a record that nobody has used."""
+        self._records.pop(version, None)
+        self._data.pop(version, None)
+
     def read(self, record: Record) -> bytes:
         """The bytes behind a record."""
         if record.version not in self._data:

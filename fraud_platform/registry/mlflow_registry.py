@@ -75,6 +75,14 @@ class MlflowRecords:
             )
             return str(version.version)
 
+    def withdraw(self, version: str) -> None:
+        """Removes a record that nobody has used; its run and files stay."""
+        with (
+            self._connection.reach(f"withdraw version {version}") as client,
+            ignoring_code("RESOURCE_DOES_NOT_EXIST"),
+        ):
+            client.delete_model_version(self._model_name, version)
+
     def read(self, record: Record) -> bytes:
         """The bytes behind a record."""
         path = _bundle_path(record.tags["bundle_sha256"])

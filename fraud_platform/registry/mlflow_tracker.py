@@ -12,7 +12,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from fraud_platform.governance.pan_guard import mask_card_numbers
+from fraud_platform.processes import process_mark
 from fraud_platform.registry.mlflow_connection import EXPERIMENT, MlflowConnection
+from fraud_platform.registry.mlflow_runs import PROCESS_TAG
 from fraud_platform.registry.provenance import CodeProvenance
 from fraud_platform.storage import canonical_json
 
@@ -182,7 +184,7 @@ class MlflowTracker:
         """A run below this one that is over when the block is: finished, or failed when it raises."""
         with self._connection.reach(f"start the run of {name}") as client:
             parent = client.get_run(self.run_id)
-            tags = {_PARENT_RUN_TAG: self.run_id}
+            tags = {_PARENT_RUN_TAG: self.run_id, PROCESS_TAG: process_mark()}
             run_id = client.create_run(parent.info.experiment_id, run_name=name, tags=tags).info.run_id
         child = MlflowTracker(self._connection.tracking_url, run_id=run_id)
         child._connection = self._connection

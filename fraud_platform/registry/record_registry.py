@@ -15,6 +15,7 @@ from upath import UPath
 from fraud_platform.errors import ModelError, RegistryError
 from fraud_platform.registry.champion_history import Promotion, format_history, latest, next_decision_time, settled
 from fraud_platform.registry.claim import claimed
+from fraud_platform.registry.doubling import only_version
 from fraud_platform.registry.record_store import Record, RecordStore
 from fraud_platform.registry.registry import (
     CHALLENGER,
@@ -67,13 +68,11 @@ class RecordRegistry:
         """See `ModelRegistry.register`."""
         if sha256(bundle_bytes) != digest:
             raise ModelError(f"the bundle to register has digest {sha256(bundle_bytes)}, not {digest}; build it again")
-        existing = self.versions()
-        for version in existing:
-            if version.digest == digest:
-                return version
+        if (known := only_version(self._store, digest)) is not None:
+            return known
         tags = {
             "stage": "None",
-            "semver": next_semantic_version(existing, feature_schema_version),
+            "semver": next_semantic_version(self.versions(), feature_schema_version),
             "bundle_sha256": digest,
             "as_of": as_of.isoformat(),
             "created_at": created_at.astimezone(UTC).isoformat(),
@@ -82,7 +81,9 @@ class RecordRegistry:
             "origin": origin,
             "cause": cause,
         }
-        return self.find(self._store.create(bundle_bytes, tags=tags, run_id=run_id, description=description))
+        created = self._store.create(bundle_bytes, tags=tags, run_id=run_id, description=description)
+        # Two at once find nothing and both create; whoever looks afterwards sees the other.
+        return only_version(self._store, digest) or self.find(created)
 
     def versions(self) -> list[ModelVersion]:
         """See `ModelRegistry.versions`."""

@@ -32,6 +32,10 @@ class RecordStore(Protocol):
         """The number of a new record with all its tags."""
         ...
 
+    def withdraw(self, version: str) -> None:
+        """Removes a record that nobody has used; one that is gone already is fine."""
+        ...
+
     def read(self, record: Record) -> bytes:
         """The bytes behind a record; ModelError where they are gone."""
         ...

@@ -19,7 +19,7 @@ from fraud_platform.governance.card_columns import forbidden_columns
 from fraud_platform.governance.pan_guard import find_card_numbers, find_card_numbers_in_floats, mask_card_numbers
 from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, LANDED_COLUMNS
 from fraud_platform.simulation.drift import DriftInjection
-from fraud_platform.storage import open_location
+from fraud_platform.storage import absence_of, open_location
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -165,9 +165,8 @@ def _read(location: UPath, label: str) -> "tuple[pa.Table, list[str]]":
     """The file as it is and the names of its columns, or the reason why it cannot be read."""
     import pyarrow as pa
 
-    # A pipe or device may never begin or end.
-    if not location.is_file():
-        raise DataError(f"{label}: no such file; give a file in the format of creditcard.csv")
+    if problem := absence_of(location):
+        raise DataError(f"{label}: {problem}; give a file in the format of creditcard.csv")
     try:
         with location.open("rb") as file:
             table = _parse(location.name, file)

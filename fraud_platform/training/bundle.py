@@ -132,11 +132,24 @@ class ModelBundle:
                 provenance=json.loads(members["provenance.json"]),
                 alternatives=tuple(map(DecisionThreshold.from_dict, json.loads(members["alternatives.json"]))),
             )
-        except (KeyError, ValueError, TypeError, AttributeError, DataError) as error:
+            bundle._try_out()
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError, IndexError, DataError) as error:
             raise ModelError(f"model bundle cannot be read ({type(error).__name__}: {error}); train again") from None
         # Another release of a library may write the same model otherwise; the digest stays that of what was registered.
         vars(bundle)["_bytes"] = data
         return bundle
+
+    def _try_out(self) -> None:
+        """Scores one row: parts that do not fit together are better found here than in the midst of a day.
+
+        Raises:
+            ValueError: they do not, or the answer is no probability.
+        """
+        answer = self.calibration.apply(
+            self.estimator.predict_probability(np.zeros((1, len(self.feature_names)), np.float32))
+        )
+        if answer.shape != (1,) or not 0 <= answer[0] <= 1:
+            raise ValueError(f"it answers {answer} where one probability is due")
 
     @cached_property
     def _bytes(self) -> bytes:
@@ -161,9 +174,9 @@ class ModelBundle:
 def _checked_manifest(members: Mapping[str, bytes]) -> dict[str, Any]:
     try:
         manifest = json.loads(members[_MANIFEST])
-        listed = dict(manifest["members"])
+        listed = {str(name): digest for name, digest in manifest["members"].items()}
         found = manifest["format"]
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"model bundle has no readable {_MANIFEST} ({type(error).__name__}); train again") from None
     if found != BUNDLE_FORMAT:
         raise ModelError(f"model bundle is of format {found!r}, this platform reads {BUNDLE_FORMAT!r}; train again")

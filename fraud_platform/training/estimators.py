@@ -154,6 +154,8 @@ class LightGBMEstimator:
 
     def predict_log_odds(self, features: np.ndarray) -> np.ndarray:
         """See `Estimator`."""
+        if features.shape[1] != self.booster.num_feature():
+            raise ValueError(f"the model takes {self.booster.num_feature()} features, not {features.shape[1]}")
         if not len(features):
             return np.empty(0)
         margin = self.booster.predict(np.ascontiguousarray(features), raw_score=True, num_threads=self.threads)

@@ -1,5 +1,8 @@
 """Promotion and rollback: what is tried before an alias moves, who is refused, and what history says afterwards."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -7,6 +10,7 @@ from typing import Any
 import pytest
 
 from fraud_platform.errors import ModelError, RegistryError, RegistryUnavailableError
+from fraud_platform.processes import process_mark
 from fraud_platform.registry.memory_registry import MemoryRegistry
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
 from fraud_platform.registry.promotion import ChampionChange, first_undecided_day, promote_version, roll_back
@@ -142,6 +146,23 @@ def test_the_claim_of_a_process_that_died_holds_nobody_for_ever(registry):
         promoted(registry, second.version, 2, changed_at=NOON + timedelta(minutes=9))
     promoted(registry, second.version, 2, changed_at=NOON + timedelta(minutes=10))
     assert not [tag for record in registry._store.records() for tag in record.tags if "claim" in tag]
+
+
+def test_the_claim_of_a_process_killed_on_this_machine_holds_nobody(registry):
+    first, second = register(registry, "first"), register(registry, "second")
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
+        process.wait()
+    dead = process_mark().replace(f"/{os.getpid()}", f"/{process.pid}")
+    registry._store.set_tag(first.version, "promotion_claim_of_the_dead", f"{NOON.isoformat()} {dead}")
+    promoted(registry, second.version, 2, changed_at=NOON + timedelta(seconds=1))
+    assert not [tag for record in registry._store.records() for tag in record.tags if "claim" in tag]
+
+
+def test_a_claim_of_another_machine_stands_for_nobody_here_can_tell_whether_it_died(registry):
+    first, second = register(registry, "first"), register(registry, "second")
+    registry._store.set_tag(first.version, "promotion_claim_elsewhere", f"{NOON.isoformat()} elsewhere/1/pid:[1]/1")
+    with pytest.raises(RegistryError, match="changed by somebody else"):
+        promoted(registry, second.version, 2, changed_at=NOON + timedelta(seconds=1))
 
 
 def test_an_unreachable_registry_is_one_clear_line(tmp_path):

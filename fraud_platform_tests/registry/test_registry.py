@@ -1,5 +1,6 @@
 """What every model registry promises; each test runs against the double in memory and against MLflow."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from fraud_platform.errors import ModelError, RegistryError
 from fraud_platform.registry.champion import model_for_day
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
 from fraud_platform.registry.record_registry import RecordRegistry
+from fraud_platform.registry.record_store import RecordStore
 from fraud_platform_tests.registry.registration import NOON, champions, march, promote, register
 
 
@@ -39,6 +41,35 @@ def test_registering_the_same_bytes_again_changes_nothing(registry: RecordRegist
     first = register(registry, "first")
     assert register(registry, "first") == first
     assert len(registry.versions()) == 1
+
+
+class OvertakenStore:
+    """A store that somebody else writes to between a look at it and the next write: the same model, registered."""
+
+    def __init__(self, store: RecordStore, meanwhile: Callable[[], object]) -> None:
+        self._store, self._meanwhile = store, meanwhile
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def create(self, *arguments: object, **options: object) -> str:
+        self._meanwhile()
+        return self._store.create(*arguments, **options)  # type: ignore[arg-type]
+
+
+def test_two_registrations_of_one_model_at_the_same_time_make_one_version(registry: RecordRegistry) -> None:
+    overtaken = RecordRegistry(OvertakenStore(registry._store, lambda: register(registry, "first")))  # type: ignore[arg-type]
+    assert register(overtaken, "first").version == "1"
+    assert [version.version for version in registry.versions()] == ["1"]
+
+
+def test_a_version_that_a_killed_registration_doubled_is_withdrawn_by_the_next(registry: RecordRegistry) -> None:
+    first = register(registry, "first")
+    tags = {"bundle_sha256": first.digest, **registry._store.records()[0].tags}
+    registry._store.create(b"first", tags=tags, run_id=None, description="")
+    assert len(registry.versions()) == 2
+    assert register(registry, "first").version == "1"
+    assert [version.version for version in registry.versions()] == ["1"]
 
 
 def test_a_bundle_with_another_digest_than_announced_is_not_registered(registry: RecordRegistry) -> None:

@@ -156,8 +156,12 @@ def test_an_unreadable_file_is_refused_without_quoting_it(tmp_path, name, conten
     assert "4111" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, os.mkfifo], ids=["nothing", "folder", "pipe"])
-def test_what_is_no_file_is_refused_at_once(tmp_path, make):
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [(lambda path: None, "no such file"), (Path.mkdir, "no regular file"), (os.mkfifo, "no regular file")],
+    ids=["nothing", "folder", "pipe"],
+)
+def test_what_is_no_file_is_refused_at_once(tmp_path, make, problem):
     make(tmp_path / "creditcard.csv")
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match=problem):
         read_public_file(tmp_path / "creditcard.csv")
