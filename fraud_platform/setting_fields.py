@@ -3,11 +3,13 @@
 How they are read and what is derived from them is in `settings`, which is what everybody imports.
 """
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, Field
 
 CandidateName = Literal["logistic_regression", "random_forest", "xgboost", "lightgbm"]
+# A mistyped source would silently count 1.
+LABEL_SOURCE = Field(pattern=r"^(label_file|customer_dispute|fraud_report|analyst_review|transaction_file)$")
 Policy = Literal["max_f1", "precision_floor", "expected_cost", "review_capacity"]
 CANDIDATES: tuple[CandidateName, ...] = get_args(CandidateName)
 
@@ -25,8 +27,8 @@ class IngestionRules(BaseModel):
     unlabelled_is_legitimate: bool = Field(
         False, description="whether a transaction without a label is legitimate once its day's labels are mature"
     )
-    label_weights: dict[str, float] = Field(
-        {}, description="how much a label counts, by source, as a JSON object; 1 where none is named"
+    label_weights: dict[Annotated[str, LABEL_SOURCE], Annotated[float, Field(gt=0)]] = Field(
+        {}, description="how much a label counts when a model is fitted, by source, as a JSON object; 1 where not named"
     )
     review_sample_size: int = Field(
         20, ge=0, description="transactions below the threshold that are drawn for review each day"

@@ -6,18 +6,24 @@ Features do not belong here; a split names transactions and copies nothing of th
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from fraud_platform.errors import DataError
-from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN
+from fraud_platform.ingestion.labels import label_weights
+from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, SOURCE_COLUMN
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
 
 SplitStrategy = Literal["stratified", "time_ordered"]
+NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
+
+# How much a label counts in fits.
+WEIGHT_COLUMN = "label_weight"
 TRAIN, VALIDATION, TEST, GAP = SPLITS = ("train", "validation", "test", "gap")
 
 # Of all rows, in percent: where training ends, and where validation does.
@@ -55,6 +61,12 @@ def splits_schema() -> "DataFrameSchema":
                 title="Twins",
                 description="equal for transactions so alike that they must not be on both sides of a split",
             ),
+            WEIGHT_COLUMN: pa.Column(
+                float,
+                pa.Check.gt(0),
+                title="Label weight",
+                description="how much the label counts when a model is fitted, by its source; figures count all alike",
+            ),
         },
         name="splits",
         title="Splits",
@@ -83,17 +95,21 @@ def splits_schema() -> "DataFrameSchema":
     )
 
 
-def labels_as_of(labels_by_day: Mapping[date, pd.DataFrame]) -> pd.DataFrame:
-    """What is known of each transaction after the last of these days: `transaction_id`, `Class` (int8), sorted by id.
+def labels_as_of(
+    labels_by_day: Mapping[date, pd.DataFrame], weight_by_source: Mapping[str, float] = NO_WEIGHTS
+) -> pd.DataFrame:
+    """What is known of each transaction after the last of these days: `transaction_id`, `Class` (int8) and
+    `label_weight`, sorted by id.
 
     Args:
-        labels_by_day: labels (`transaction_id`, `Class`, ...) by the day they arrived; a later day supersedes an
+        labels_by_day: labels (`transaction_id`, `Class`, `source`) by the day they arrived; a later day supersedes an
             earlier one.
+        weight_by_source: how much a label counts in fits; 1 where its source is not named.
     """
-    columns = [ID_COLUMN, LABEL_COLUMN]
-    tables = [labels_by_day[day][columns] for day in sorted(labels_by_day)]
+    tables = [_weighted(labels_by_day[day], weight_by_source) for day in sorted(labels_by_day)]
     if not tables:
-        return pd.DataFrame({ID_COLUMN: pd.Series(dtype=object), LABEL_COLUMN: pd.Series(dtype=np.int8)})
+        types = {ID_COLUMN: object, LABEL_COLUMN: np.int8, WEIGHT_COLUMN: np.float64}
+        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
     known = pd.concat(tables, ignore_index=True).drop_duplicates(ID_COLUMN, keep="last")
     return known.sort_values(ID_COLUMN, ignore_index=True).astype({LABEL_COLUMN: np.int8})
 
@@ -114,14 +130,15 @@ def split_transactions(
     so are later twins of what lies before a cut.
 
     Args:
-        labelled: `transaction_id` (unique), `day`, `event_time`, `Class` (0 or 1), and `twin_of`, the transaction_id of
-            the first of its near-twins or its own; n rows.
+        labelled: `transaction_id` (unique), `day`, `event_time`, `Class` (0 or 1), `label_weight`, and `twin_of`, the
+            transaction_id of the first of its near-twins or its own; n rows.
         strategy: how to choose.
         seed: of the stratified choice.
         gap_days: days left out after each cut; time-ordered only.
 
     Returns:
-        `transaction_id`, `day` (datetime64[us]), `Class` (int8), `split`, `twin_group`; see `splits_schema`.
+        `transaction_id`, `day` (datetime64[us]), `Class` (int8), `split`, `twin_group`, `label_weight`; see
+        `splits_schema`.
 
     Raises:
         DataError: an id repeats, a label is missing, there are fewer than 10 frauds, or a split would lack a class.
@@ -151,9 +168,15 @@ def split_transactions(
             "twin_group": pd.util.hash_array(first_of_twins.to_numpy(dtype=object), categorize=False)[groups].view(
                 np.int64
             ),
+            WEIGHT_COLUMN: labelled[WEIGHT_COLUMN].to_numpy(np.float64),
         }
     )
     return table.sort_values(["day", ID_COLUMN], ignore_index=True)
+
+
+def _weighted(labels: pd.DataFrame, weight_by_source: Mapping[str, float]) -> pd.DataFrame:
+    weights = label_weights(labels[SOURCE_COLUMN], weight_by_source)
+    return labels[[ID_COLUMN, LABEL_COLUMN]].assign(**{WEIGHT_COLUMN: weights})
 
 
 def _checked_labels(labelled: pd.DataFrame) -> np.ndarray:

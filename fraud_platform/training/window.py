@@ -14,22 +14,25 @@ from fraud_platform.ingestion.landing import origin_of_all
 from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, V_COLUMNS
 from fraud_platform.storage import canonical_json, sha256
 from fraud_platform.training.dataset import feature_matrix
-from fraud_platform.training.splitting import labels_as_of
+from fraud_platform.training.splitting import NO_WEIGHTS, WEIGHT_COLUMN, labels_as_of
 from fraud_platform.training.twins import twin_groups
 
 
 def label_window(
-    features_by_day: Mapping[date, pd.DataFrame], labels_by_day: Mapping[date, pd.DataFrame]
+    features_by_day: Mapping[date, pd.DataFrame],
+    labels_by_day: Mapping[date, pd.DataFrame],
+    weight_by_source: Mapping[str, float] = NO_WEIGHTS,
 ) -> pd.DataFrame:
     """The window's transactions whose label had arrived: `transaction_id`, `day`, `event_time`, `Class` (int8), and
-    `twin_of`: the `transaction_id` of the earliest of its near-twins, its own where it has none.
+    `label_weight`; and `twin_of`: the `transaction_id` of the earliest of its near-twins, its own where it has none.
 
     Args:
         features_by_day: at least `transaction_id`, `event_time` and `V1`..`V28` of each day of the window, read one day
             at a time.
         labels_by_day: labels by the day they arrived; a later day supersedes an earlier one.
+        weight_by_source: how much a label counts in fits; 1 where its source is not named.
     """
-    known = labels_as_of(labels_by_day).set_index(ID_COLUMN)[LABEL_COLUMN]
+    known = labels_as_of(labels_by_day, weight_by_source).set_index(ID_COLUMN)
     parts, components = [], [np.empty((0, len(V_COLUMNS)), np.float32)]
     for day in sorted(features_by_day):
         table = features_by_day[day]
@@ -37,19 +40,23 @@ def label_window(
         is_labelled = positions >= 0
         components.append(feature_matrix(table, V_COLUMNS)[is_labelled])
         labelled = table.loc[is_labelled, [ID_COLUMN, "event_time"]].assign(day=pd.Timestamp(day))
-        parts.append(labelled.assign(**{LABEL_COLUMN: known.to_numpy()[positions[is_labelled]]}))
-    columns = [ID_COLUMN, "day", "event_time", LABEL_COLUMN]
+        known_here = known.iloc[positions[is_labelled]]
+        parts.append(labelled.assign(**{name: known_here[name].to_numpy() for name in (LABEL_COLUMN, WEIGHT_COLUMN)}))
+    columns = [ID_COLUMN, "day", "event_time", LABEL_COLUMN, WEIGHT_COLUMN]
     window = pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
     return window.assign(twin_of=window[ID_COLUMN].to_numpy()[twin_groups(np.concatenate(components))])
 
 
 def window_data_version(footers: Mapping[date, Mapping[str, str]], splits: pd.DataFrame) -> str:
-    """The digest of what a training sees: the landed bytes of each day, and which label and split each row has.
+    """The digest of what a training sees: the landed bytes of each day, and which label and split each row has; where
+    labels do not all count alike, how much each counts, too.
 
     Args:
         footers: what is known of the features of each day, `data_version` among it.
         splits: as `split_transactions` gives them.
     """
+    if WEIGHT_COLUMN in splits and (splits[WEIGHT_COLUMN] == 1).all():
+        splits = splits.drop(columns=WEIGHT_COLUMN)
     rows = pd.util.hash_pandas_object(splits, index=False).to_numpy()
     days = {day.isoformat(): footer["data_version"] for day, footer in footers.items()}
     return sha256(canonical_json({"days": days, "splits": sha256(rows.tobytes())}))

@@ -29,6 +29,7 @@ def make_labelled(count: int, fraud_count: int, seed: int = 0, days: int = 20) -
             "Class": labels,
             # Each its own twin.
             "twin_of": ids,
+            "label_weight": 1.0,
         }
     )
 
@@ -116,6 +117,7 @@ def test_time_ordered_cuts_fall_where_70_and_85_percent_of_rows_lie() -> None:
             "day": day,
             "event_time": day.tz_localize("UTC"),
             "Class": (np.arange(100) % 5 == 0).astype(np.int8),
+            "label_weight": 1.0,
         }
     )
     splits = split_transactions(labelled, strategy="time_ordered", seed=0, gap_days=3)["split"]
@@ -192,9 +194,23 @@ def test_later_labels_supersede_earlier_ones() -> None:
     known = labels_as_of(
         {date(2026, 1, 3): arrived(b=1), date(2026, 1, 1): arrived(c=1, b=0), date(2026, 1, 2): arrived(a=0)}
     )
-    assert known.to_dict("list") == {"transaction_id": ["a", "b", "c"], "Class": [0, 1, 1]}
+    assert known.to_dict("list") == {
+        "transaction_id": ["a", "b", "c"],
+        "Class": [0, 1, 1],
+        "label_weight": [1.0, 1.0, 1.0],
+    }
     assert known["Class"].dtype == np.int8
 
 
 def test_no_labels_are_an_empty_table() -> None:
-    assert labels_as_of({}).shape == (0, 2)
+    assert labels_as_of({}).shape == (0, 3)
+
+
+def test_a_label_weighs_what_the_source_that_stands_weighs() -> None:
+    def arrived(source: str) -> pd.DataFrame:
+        return pd.DataFrame({"transaction_id": ["a"], "Class": np.array([1], np.int8), "source": source})
+
+    by_day = {date(2026, 1, 1): arrived("customer_dispute"), date(2026, 1, 2): arrived("analyst_review")}
+    weights = {"customer_dispute": 0.5, "analyst_review": 2.0}
+    assert labels_as_of(by_day, weights)["label_weight"].tolist() == [2.0]
+    assert labels_as_of({day: by_day[day] for day in list(by_day)[:1]}, weights)["label_weight"].tolist() == [0.5]

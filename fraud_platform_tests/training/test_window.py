@@ -21,7 +21,8 @@ def features(day: date, *ids: str) -> pd.DataFrame:
 
 
 def labels(**classes: int) -> pd.DataFrame:
-    return pd.DataFrame({"transaction_id": list(classes), "Class": np.array(list(classes.values()), np.int8)})
+    table = pd.DataFrame({"transaction_id": list(classes), "Class": np.array(list(classes.values()), np.int8)})
+    return table.assign(source="customer_dispute")
 
 
 def footers(**changes: str) -> dict[date, dict[str, str]]:
@@ -38,7 +39,7 @@ def test_only_labelled_transactions_are_in_the_window():
         {DAYS[1]: features(DAYS[1], "c", "d"), DAYS[0]: features(DAYS[0], "a", "b")},
         {DAYS[0]: labels(a=0), DAYS[2]: labels(d=1, stranger=1)},
     )
-    assert window.columns.tolist() == ["transaction_id", "day", "event_time", "Class", "twin_of"]
+    assert window.columns.tolist() == ["transaction_id", "day", "event_time", "Class", "label_weight", "twin_of"]
     assert window["transaction_id"].tolist() == ["a", "d"]
     assert window["Class"].tolist() == [0, 1]
     assert window["day"].tolist() == [pd.Timestamp(DAYS[0]), pd.Timestamp(DAYS[1])]
@@ -58,8 +59,14 @@ def test_a_label_that_arrived_later_stands():
 @pytest.mark.parametrize("labels_by_day", [{}, {DAYS[0]: labels()}])
 def test_a_window_without_labels_is_empty_but_typed(labels_by_day):
     window = label_window({DAYS[0]: features(DAYS[0], "a")}, labels_by_day)
-    assert window.columns.tolist() == ["transaction_id", "day", "event_time", "Class", "twin_of"]
+    assert window.columns.tolist() == ["transaction_id", "day", "event_time", "Class", "label_weight", "twin_of"]
     assert window.empty
+
+
+def test_labels_weigh_what_their_source_is_said_to_weigh():
+    days, arrived = {DAYS[0]: features(DAYS[0], "a", "b")}, {DAYS[0]: labels(a=1)}
+    assert label_window(days, arrived, {"customer_dispute": 0.5})["label_weight"].tolist() == [0.5]
+    assert label_window(days, arrived, {"fraud_report": 2.0})["label_weight"].tolist() == [1.0]
 
 
 def splits(**changes: object) -> pd.DataFrame:
@@ -80,11 +87,16 @@ def test_equal_inputs_have_one_data_version():
         ({}, {"Class": [1, 1]}),  # a label has changed
         ({}, {"split": ["train", "train"]}),  # another split
         ({}, {"transaction_id": ["a", "c"]}),
+        ({}, {"label_weight": [1.0, 0.5]}),  # a label counts less
     ],
 )
 def test_any_change_gives_another_data_version(changed_footers, changed_splits):
     changed = window_data_version(footers(**changed_footers), splits(**changed_splits))
     assert changed != window_data_version(footers(), splits())
+
+
+def test_labels_that_all_count_one_have_the_data_version_of_labels_without_weights():
+    assert window_data_version(footers(), splits(label_weight=1.0)) == window_data_version(footers(), splits())
 
 
 def test_one_simulated_day_makes_the_model_simulated():
