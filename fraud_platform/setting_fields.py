@@ -75,7 +75,9 @@ class ReleaseRules(BaseModel):
     shadow_days: int = Field(0, ge=0, description="days a candidate scores in shadow before it decides; 0: none")
     max_shadow_days: int = Field(28, ge=1, description="days after which a shadow that cannot be judged is rejected")
     shadow_max_alert_ratio: float = Field(
-        2.0, gt=0, description="alerts a challenger in shadow may raise for each of the champion's"
+        2.0,
+        gt=0,
+        description="alerts a challenger in shadow may raise for each of the champion's without a higher realised F1",
     )
     shadow_max_loss: float = Field(
         0.02, ge=0, description="what realised F1 and average precision may lose against the champion in shadow"

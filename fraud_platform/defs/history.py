@@ -88,8 +88,24 @@ def _counts_of(metadata: Mapping[str, Any]) -> OutcomeCounts | None:
 
 
 def release_action(instance: DagsterInstance, day: date) -> str | None:
-    """What became of the model trained as of `day`: released, rejected or kept; None while nothing is decided."""
-    return latest_materialisation_metadata(instance, "model_release", day).get("action")
+    """What became of the model trained as of `day`: released, rejected, kept, shadow or approval; None while nothing is
+    decided. One that was rejected in shadow is rejected.
+    """
+    action = latest_materialisation_metadata(instance, "model_release", day).get("action")
+    if action != "shadow":
+        return action
+    records = instance.fetch_observations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("model_release"), asset_partitions=[day.isoformat()]), limit=1
+    ).records
+    observation = records[0].asset_observation if records else None
+    return "rejected" if observation and "rejected" in observation.metadata else action
+
+
+def challenger_in_shadow(instance: DagsterInstance) -> str | None:
+    """The version whose shadow the latest report lets go on; None without one, and where its verdict is spoken."""
+    day = latest_materialised_day(instance, "shadow_report")
+    report = latest_materialisation_metadata(instance, "shadow_report", day) if day else {}
+    return report["challenger_version"] if report.get("action") in ("wait", "extend") else None
 
 
 def retrainings(instance: DagsterInstance, trigger: str | None = None) -> list[date]:

@@ -11,6 +11,7 @@ import dagster as dg
 from fraud_platform.defs.checks import DRIFT_CHECK
 from fraud_platform.defs.history import (
     cause_of_failure,
+    challenger_in_shadow,
     latest_evaluations,
     latest_materialised_day,
     mature_counts,
@@ -102,11 +103,15 @@ def _retraining_request(
     cooldown_days: int,
     retry_days: int,
 ) -> dg.RunRequest | dg.SkipReason:
-    """A request for the latest day with features, unless this trigger had one within the cool-down before `day`.
+    """A request for the latest day with features, unless a challenger is in shadow or this trigger had one within the
+    cool-down before `day`.
 
     A refused model has answered nothing, so after one the shorter `retry_days` hold: every day brings new labels.
     """
     latest = latest_materialised_day(context.instance, "features") or day
+    if challenger := challenger_in_shadow(context.instance):
+        # A newer candidate would end the shadow before its verdict, and the next one that one's.
+        return dg.SkipReason(f"version {challenger} is in shadow and may answer it; its verdict comes first")
     for asked in sorted(retrainings(context.instance, trigger), reverse=True):
         was_refused = release_action(context.instance, asked) in ("rejected", "kept")
         wait_days = retry_days if was_refused else cooldown_days

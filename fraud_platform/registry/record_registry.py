@@ -23,6 +23,7 @@ from fraud_platform.registry.registry import (
     STAGES,
     ModelVersion,
     Stage,
+    Tenure,
     next_semantic_version,
 )
 from fraud_platform.registry.registry_snapshot import Snapshot
@@ -96,6 +97,10 @@ class RecordRegistry:
         """See `ModelRegistry.champion_as_of`."""
         return self._snapshot().champion_on(day)
 
+    def tenures(self) -> list[Tenure]:
+        """See `ModelRegistry.tenures`."""
+        return self._snapshot().tenures()
+
     def first_champion(self) -> ModelVersion | None:
         """See `ModelRegistry.first_champion`."""
         return self._snapshot().first_champion()
@@ -160,6 +165,7 @@ class RecordRegistry:
         if not is_done:
             own = tuple(entry for entry in promotions if entry.version == wanted.version)
             announced = Promotion(wanted.version, day, next_decision_time(promotions, promoted_at), is_pending=True)
+            self._store.set_tag(wanted.version, announced.reason_tag, reason)
             self._store.set_tag(wanted.version, "champion_from", format_history((*own, announced)))
             if snapshot.champion is not None and snapshot.champion != wanted.version:
                 aliases[PREVIOUS] = snapshot.champion

@@ -66,6 +66,7 @@ def model_release(
         run_id=run_id,
         policy=platform.policy,
         trained=trained,
+        first_day=platform.first_undecided_day(day),
     )
     pictures = pictures_in(latest_materialisation_metadata(context.instance, "validation_metrics", day))
     page = card_page(f"fraud_detector {released.version.semver}", released.model_card, pictures)

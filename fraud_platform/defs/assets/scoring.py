@@ -65,10 +65,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
         metadata={
             **table_metadata(predictions, daily_predictions_schema()),
             **count_alerts(predictions),
-            "model_version": chosen.version.version,
-            "model_semver": chosen.version.semver,
-            "model_as_of": chosen.version.as_of.isoformat(),
-            "scored_in_hindsight": chosen.is_hindsight,
+            **chosen.as_metadata(),
             **shadow.as_metadata(),
             "data_version": footer["data_version"],
             **origin,
