@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
 from fraud_platform.cli_governance import audit_app, erase, trail_of
 from fraud_platform.cli_models import card, models, open_registry, promote, rollback
+from fraud_platform.cli_report import report
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
 from fraud_platform.governance.redaction import redact_all_logs
@@ -214,7 +215,7 @@ def score(
         out.print("[yellow]The model has learned from SIMULATED DATA.[/]")
 
 
-for _command in (models, promote, rollback, card):
+for _command in (models, promote, rollback, card, report):
     app.command()(_command)
 
 

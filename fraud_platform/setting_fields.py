@@ -43,6 +43,15 @@ class LearningRules(BaseModel):
         "stratified", description="how labelled transactions become train, validation and test"
     )
     split_gap_days: int = Field(0, ge=0, description="days left out between time-ordered splits")
+    holdout_days: int = Field(
+        0, ge=0, description="last labelled days that judge instead of a random share, stratified splits only; 0: none"
+    )
+    drift_window: Literal["old_and_new", "only_new"] = Field(
+        "old_and_new", description="what a model made while drift lasts learns from; only_new: days since it began"
+    )
+    drift_min_frauds: int = Field(
+        100, ge=10, description="labelled frauds since drift began that only_new needs; with fewer, old days join"
+    )
     candidates: tuple[CandidateName, ...] = Field(CANDIDATES, description="candidate families to train, as a JSON list")
     search_trials: int = Field(
         12, ge=0, description="Optuna trials per candidate family, the given points included; 0: no search"

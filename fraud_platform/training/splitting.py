@@ -28,6 +28,8 @@ TRAIN, VALIDATION, TEST, GAP = SPLITS = ("train", "validation", "test", "gap")
 
 # Of all rows, in percent: where training ends, and where validation does.
 TRAIN_END_PERCENT, VALIDATION_END_PERCENT = 70, 85
+# What training and validation share where the test split is held out.
+_HELD_OUT = VALIDATION_END_PERCENT
 # With fewer, 15 % of them is one: no split could be judged.
 MINIMUM_FRAUD_COUNT = 10
 
@@ -115,7 +117,7 @@ def labels_as_of(
 
 
 def split_transactions(
-    labelled: pd.DataFrame, *, strategy: SplitStrategy, seed: int, gap_days: int = 0
+    labelled: pd.DataFrame, *, strategy: SplitStrategy, seed: int, gap_days: int = 0, holdout_days: int = 0
 ) -> pd.DataFrame:
     """Every labelled transaction with its split, ordered by day, then id; the order of rows in `labelled` is without
     effect.
@@ -123,7 +125,9 @@ def split_transactions(
     "stratified" ranks each class by a seeded hash of `transaction_id` and cuts at 70 % and 85 %: each split has its
     share of either class, to within one row or one group of twins. A transaction keeps its place in the ranking when
     others join, so one that judged an earlier model hardly ever trains a later one, and champion and challenger can be
-    compared fairly. Twins go where the first of them goes; legitimate twins of a fraud go with the fraud.
+    compared fairly. Twins go where the first of them goes; legitimate twins of a fraud go with the fraud. With
+    `holdout_days` the last labelled days judge instead, later twins of what lies before them left out ("gap"), and the
+    ranking divides the days before between train and validation, 70 to 15.
 
     "time_ordered" cuts at the times before which 70 % and 85 % of the rows lie; rows of equal time stay together. The
     `gap_days` after each cut are left out ("gap"), as labels of the days before a cut would not all have arrived, and
@@ -135,6 +139,7 @@ def split_transactions(
         strategy: how to choose.
         seed: of the stratified choice.
         gap_days: days left out after each cut; time-ordered only.
+        holdout_days: last labelled days that are the test split; stratified only. 0: none.
 
     Returns:
         `transaction_id`, `day` (datetime64[us]), `Class` (int8), `split`, `twin_group`, `label_weight`; see
@@ -147,7 +152,11 @@ def split_transactions(
         raise ValueError(f"strategy must be one of {', '.join(get_args(SplitStrategy))}, not {strategy!r}")
     is_fraud = _checked_labels(labelled)
     groups, first_of_twins = pd.factorize(labelled["twin_of"])
-    if strategy == "stratified":
+    if strategy == "stratified" and holdout_days:
+        split = _without_later_twins(
+            _held_out(labelled["day"], first_of_twins, groups, is_fraud, seed, holdout_days), groups
+        )
+    elif strategy == "stratified":
         split = _stratified(first_of_twins, groups, is_fraud, seed)
     else:
         split = _without_later_twins(_time_ordered(labelled["event_time"], gap_days), groups)
@@ -196,7 +205,27 @@ def _checked_labels(labelled: pd.DataFrame) -> np.ndarray:
     return is_fraud
 
 
-def _stratified(first_of_twins: pd.Index, groups: np.ndarray, is_fraud: np.ndarray, seed: int) -> np.ndarray:
+def _held_out(
+    days: "pd.Series[pd.Timestamp]",
+    first_of_twins: pd.Index,
+    groups: np.ndarray,
+    is_fraud: np.ndarray,
+    seed: int,
+    holdout_days: int,
+) -> np.ndarray:
+    day = pd.to_datetime(days).to_numpy(dtype="datetime64[D]")
+    is_earlier = day <= day.max() - np.timedelta64(holdout_days, "D")
+    split = np.full(len(day), TEST, dtype=object)
+    known, own_groups = np.unique(groups[is_earlier], return_inverse=True)
+    if len(known):
+        # All of these days: the share of the test split is not taken from them.
+        split[is_earlier] = _stratified(first_of_twins[known], own_groups, is_fraud[is_earlier], seed, whole=_HELD_OUT)
+    return split
+
+
+def _stratified(
+    first_of_twins: pd.Index, groups: np.ndarray, is_fraud: np.ndarray, seed: int, *, whole: int = 100
+) -> np.ndarray:
     # Two independent hashes: were one to collide across a cut, the order of rows would decide.
     values = first_of_twins.to_numpy(dtype=object)
     first, second = (
@@ -208,7 +237,7 @@ def _stratified(first_of_twins: pd.Index, groups: np.ndarray, is_fraud: np.ndarr
         members = np.flatnonzero(is_class)
         ranked = members[np.lexsort((second[members], first[members]))]
         before = np.cumsum(counted[ranked]) - counted[ranked]
-        train_end, validation_end = _cuts(int(counted[ranked].sum()))
+        train_end, validation_end = _cuts(int(counted[ranked].sum()), whole)
         split[ranked] = np.select([before < train_end, before < validation_end], [TRAIN, VALIDATION], TEST)
     return split[groups]
 
@@ -233,6 +262,7 @@ def _time_ordered(event_time: "pd.Series[pd.Timestamp]", gap_days: int) -> np.nd
     return split
 
 
-def _cuts(count: int) -> tuple[int, int]:
+def _cuts(count: int, whole: int = 100) -> tuple[int, int]:
     # Integers throughout: 0.7 * count is not exact.
-    return (count * TRAIN_END_PERCENT + 50) // 100, (count * VALIDATION_END_PERCENT + 50) // 100
+    half = whole // 2
+    return (count * TRAIN_END_PERCENT + half) // whole, (count * VALIDATION_END_PERCENT + half) // whole

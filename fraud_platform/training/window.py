@@ -3,8 +3,11 @@
 Dividing the labelled transactions belongs to `splitting`, reading their features to `dataset`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,8 @@ from fraud_platform.storage import canonical_json, sha256
 from fraud_platform.training.dataset import feature_matrix
 from fraud_platform.training.splitting import NO_WEIGHTS, WEIGHT_COLUMN, labels_as_of
 from fraud_platform.training.twins import twin_groups
+
+DriftWindow = Literal["old_and_new", "only_new"]
 
 
 def label_window(
@@ -47,6 +52,48 @@ def label_window(
     return window.assign(twin_of=window[ID_COLUMN].to_numpy()[twin_groups(np.concatenate(components))])
 
 
+def drift_began(verdicts: Iterable[tuple[date, bool]]) -> date | None:
+    """The first day of the drift that lasts; None where the latest verdict is not drift.
+
+    Args:
+        verdicts: days and whether the drift check failed on them, the latest first; read only as far as needed.
+    """
+    lasting = list(takewhile(lambda verdict: verdict[1], verdicts))
+    return lasting[-1][0] if lasting else None
+
+
+@dataclass(frozen=True)
+class LearningWindow:
+    """The labelled transactions that a model learns from, and why these."""
+
+    transactions: pd.DataFrame
+    reason: str
+
+
+def learning_window(
+    labelled: pd.DataFrame, *, strategy: DriftWindow, began: date | None, min_fraud_count: int
+) -> LearningWindow:
+    """What of the window a model learns from: all of it, or while drift lasts only what came after its beginning.
+
+    Old rows steady a model where only the customers have changed, and mislead it where fraud looks different now.
+
+    Args:
+        labelled: as `label_window` gives it.
+        strategy: "old_and_new", or "only_new" where that holds at least `min_fraud_count` labelled frauds.
+        began: first day of the drift that lasts; None without any.
+        min_fraud_count: with fewer, the old are needed, too.
+    """
+    if strategy == "old_and_new" or began is None:
+        return LearningWindow(labelled, "the whole window" if began is None else f"old and new: drift since {began}")
+    recent = labelled[labelled["day"] >= pd.Timestamp(began)].reset_index(drop=True)
+    frauds = f"{int((recent[LABEL_COLUMN] == 1).sum())} labelled frauds since drift began on {began}"
+    if (recent[LABEL_COLUMN] == 1).sum() < min_fraud_count:
+        return LearningWindow(labelled, f"old and new: {frauds}, {min_fraud_count} are needed to learn from them alone")
+    # A twin may have stayed behind.
+    earliest = recent.groupby("twin_of")[ID_COLUMN].transform("first")
+    return LearningWindow(recent.assign(twin_of=earliest), f"only new: {frauds}")
+
+
 def window_data_version(footers: Mapping[date, Mapping[str, str]], splits: pd.DataFrame) -> str:
     """The digest of what a training sees: the landed bytes of each day, and which label and split each row has; where
     labels do not all count alike, how much each counts, too.
@@ -67,11 +114,13 @@ def window_origin(footers: Mapping[date, Mapping[str, str]]) -> str:
     return origin_of_all(footer["origin"] for footer in footers.values())
 
 
-def baseline_profile(footers: Mapping[date, Mapping[str, str]], *, last_days: int) -> Profile:
+def baseline_profile(footers: Mapping[date, Mapping[str, str]], splits: pd.DataFrame, *, last_days: int) -> Profile:
     """How the features were distributed over the window's last days: what drift is measured against.
 
     Only the last days, because a model learns from months but is released into what the world looks like now; with all
     of the window as reference, a lasting change would ask for a new model every week until the window has forgotten.
+    For the same reason no day before the first that is learned from.
     """
-    recent = sorted(footers)[-last_days:]
+    first = splits["day"].min().date()
+    recent = [day for day in sorted(footers)[-last_days:] if day >= first]
     return merge_profiles(Profile.from_text(footers[day]["profile"]) for day in recent)

@@ -124,6 +124,27 @@ def test_time_ordered_cuts_fall_where_70_and_85_percent_of_rows_lie() -> None:
     assert list(splits) == ["train"] * 70 + ["gap"] * 3 + ["validation"] * 12 + ["gap"] * 3 + ["test"] * 12
 
 
+def test_held_out_days_judge_and_the_days_before_are_divided_70_to_15() -> None:
+    labelled = make_labelled(2_000, 200, days=20)
+    splits = split_transactions(labelled, strategy="stratified", seed=3, holdout_days=5)
+    is_held_out = splits["day"] > splits["day"].max() - pd.Timedelta(days=5)
+    assert (splits["split"] == "test").equals(is_held_out)
+    earlier = splits[~is_held_out]
+    for label in (0, 1):
+        of_class = earlier[earlier["Class"] == label]
+        assert abs((of_class["split"] == "train").sum() - len(of_class) * 70 / 85) <= 1
+    # A later twin of what was learned from cannot judge.
+    twins = labelled.sort_values("event_time").reset_index(drop=True)
+    twins.loc[len(twins) - 1, "twin_of"] = twins.loc[0, "transaction_id"]
+    again = split_transactions(twins, strategy="stratified", seed=3, holdout_days=5).set_index("transaction_id")
+    assert again.loc[twins["transaction_id"].iloc[-1], "split"] == "gap"
+
+
+def test_more_days_held_out_than_there_are_is_refused() -> None:
+    with pytest.raises(DataError, match="the train split would hold no fraud"):
+        split_transactions(make_labelled(200, 20, days=3), strategy="stratified", seed=3, holdout_days=5)
+
+
 @given(labelled=labelled_tables, seed=st.integers(0, 2**31), pairs=st.integers(1, 20))
 @settings(max_examples=25, deadline=None)
 @pytest.mark.parametrize("strategy", ["stratified", "time_ordered"])

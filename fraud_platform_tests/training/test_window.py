@@ -8,7 +8,14 @@ import pytest
 
 from fraud_platform.features.profile import profile_table
 from fraud_platform.ingestion.schema import V_COLUMNS
-from fraud_platform.training.window import baseline_profile, label_window, window_data_version, window_origin
+from fraud_platform.training.window import (
+    baseline_profile,
+    drift_began,
+    label_window,
+    learning_window,
+    window_data_version,
+    window_origin,
+)
 
 DAYS = [date(2026, 3, day) for day in (1, 2, 3)]
 
@@ -107,10 +114,71 @@ def test_one_simulated_day_makes_the_model_simulated():
 
 
 def test_the_baseline_is_that_of_the_last_days():
-    baseline = baseline_profile(footers(), last_days=2).columns["V1"]
+    baseline = baseline_profile(footers(), splits(), last_days=2).columns["V1"]
     assert (baseline.minimum, baseline.maximum) == (2.0, 3.0)
-    everything = baseline_profile(footers(), last_days=28).columns["V1"]
+    everything = baseline_profile(footers(), splits(), last_days=28).columns["V1"]
     assert (everything.minimum, everything.maximum) == (1.0, 3.0)
+
+
+def test_no_day_before_the_first_that_is_learned_from_is_in_the_baseline():
+    baseline = baseline_profile(footers(), splits(day=pd.Timestamp(DAYS[1])), last_days=28).columns["V1"]
+    assert (baseline.minimum, baseline.maximum) == (2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("drifted", "began"),
+    [
+        ([], None),  # no report yet
+        ([True, True, False], None),  # it is over
+        ([False, True, True], DAYS[1]),
+        ([True, True, True], DAYS[0]),
+        ([True, False, True], DAYS[2]),  # an earlier one has ended
+    ],
+)
+def test_drift_began_on_the_first_day_of_its_last_unbroken_run(drifted, began):
+    verdicts = [*zip(DAYS, drifted, strict=False)][::-1]
+    assert drift_began(verdicts) == began
+
+
+def lived(frauds_since: int) -> pd.DataFrame:
+    """Thirty labelled transactions a day, those of the last two days with this many frauds in all."""
+    days = np.repeat(pd.to_datetime(DAYS), 30)
+    is_recent = days >= pd.Timestamp(DAYS[1])
+    ids = [f"t{number:02d}" for number in range(90)]
+    classes = np.where(is_recent, (np.cumsum(is_recent) <= frauds_since), True).astype(np.int8)
+    return pd.DataFrame({"transaction_id": ids, "day": days, "Class": classes, "twin_of": ids})
+
+
+def learned(labelled: pd.DataFrame, strategy: str = "only_new", began: date | None = DAYS[1]):
+    return learning_window(labelled, strategy=strategy, began=began, min_fraud_count=20)
+
+
+def test_only_what_came_after_the_drift_began_is_learned_from_where_there_is_enough():
+    window = learned(lived(20))
+    assert set(window.transactions["day"]) == {pd.Timestamp(day) for day in DAYS[1:]}
+    assert window.reason == f"only new: 20 labelled frauds since drift began on {DAYS[1]}"
+
+
+@pytest.mark.parametrize(
+    ("frauds", "strategy", "began", "reason"),
+    [
+        (19, "only_new", DAYS[1], "old and new: 19 labelled frauds since drift began on"),
+        (20, "old_and_new", DAYS[1], "old and new: drift since"),
+        (20, "only_new", None, "the whole window"),
+    ],
+)
+def test_otherwise_old_days_are_learned_from_too(frauds, strategy, began, reason):
+    labelled = lived(frauds)
+    window = learned(labelled, strategy, began)
+    assert window.reason.startswith(reason)
+    pd.testing.assert_frame_equal(window.transactions, labelled)
+
+
+def test_a_twin_that_stayed_behind_names_nobody():
+    labelled = lived(20)
+    labelled.loc[[40, 50], "twin_of"] = "t03"
+    window = learned(labelled).transactions.set_index("transaction_id")
+    assert window.loc[["t40", "t50"], "twin_of"].tolist() == ["t40", "t40"]
 
 
 def test_a_twin_is_told_by_its_components_whatever_its_day():
