@@ -33,6 +33,7 @@ ROOMS = (
     "cli_days",
     "cli_governance",
     "cli_models",
+    "cli_report",
     "cli",
 )
 # `settings` lets `governance` look for card numbers, which needs nothing of the house.

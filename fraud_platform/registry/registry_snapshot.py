@@ -13,6 +13,7 @@ from fraud_platform.errors import RegistryError
 from fraud_platform.registry.champion_history import (
     Promotion,
     champion_on,
+    format_history,
     holdings,
     parse_history,
     settled,
@@ -57,6 +58,11 @@ class Snapshot:
     def promotions(self) -> tuple[Promotion, ...]:
         """Every promotion that came about."""
         return tuple(entry for _, entries in self.history() for entry in settled(entries, self.champion))
+
+    def settled_history(self, version: str) -> str:
+        """The version's tag without what an interrupted promotion left."""
+        entries = parse_history(version, self.records[version].tags.get("champion_from", ""))
+        return format_history(settled(entries, self.champion))
 
     def versions(self) -> list[ModelVersion]:
         """Every version, oldest first."""
