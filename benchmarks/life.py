@@ -55,8 +55,8 @@ class Plan:
     days: int = 60
     label_delay_days: int = 7
     shadow_days: int = 7
-    rows_per_day: int = 3_000
-    fraud_rate: float = 0.02
+    rows_per_day: int = 2_000
+    fraud_rate: float = 0.03
     history: int = 14
     first_drift: int = 18
     second_drift: int = 31
@@ -71,6 +71,7 @@ class Plan:
             "FRAUD_CANDIDATES": '["xgboost"]',
             # Reference points: a search finds hundredths, and would be most of the life.
             "FRAUD_SEARCH_TRIALS": "0",
+            "FRAUD_TRAINING_WINDOW_DAYS": "35",
             "FRAUD_SHADOW_DAYS": str(self.shadow_days),
             "FRAUD_LABEL_DELAY_DAYS": str(self.label_delay_days),
             "FRAUD_LABEL_HORIZON_DAYS": str(3 * self.label_delay_days),

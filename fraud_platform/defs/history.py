@@ -11,11 +11,14 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance
 
-from fraud_platform.defs.jobs import TRIGGER_TAG
+from fraud_platform.defs.jobs import CHANGE_TAG, TRIGGER_TAG
 from fraud_platform.monitoring.shortfall import OutcomeCounts
 
 # Enough for a quarter of days, each evaluated a few times.
 HISTORY_LIMIT = 400
+
+# A change of a model that failed so often waits for a person.
+ATTEMPTS_PER_CHANGE = 3
 
 # A retraining that ended like this has answered nothing.
 UNANSWERED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
@@ -102,10 +105,22 @@ def release_action(instance: DagsterInstance, day: date) -> str | None:
 
 
 def challenger_in_shadow(instance: DagsterInstance) -> str | None:
-    """The version whose shadow the latest report lets go on; None without one, and where its verdict is spoken."""
+    """The version whose shadow the latest report lets go on, or whose verdict nobody has carried out yet; None without
+    one, where a person has to approve it, and where carrying it out failed too often.
+    """
     day = latest_materialised_day(instance, "shadow_report")
     report = latest_materialisation_metadata(instance, "shadow_report", day) if day else {}
-    return report["challenger_version"] if report.get("action") in ("wait", "extend") else None
+    if report.get("action") in (None, "approve"):
+        return None
+    version = str(report["challenger_version"])
+    settlements = runs_tagged(instance, CHANGE_TAG, settlement_of(version))
+    is_settled = any(record.dagster_run.status == dg.DagsterRunStatus.SUCCESS for record in settlements)
+    return None if is_settled or len(settlements) >= ATTEMPTS_PER_CHANGE else version
+
+
+def settlement_of(version: str) -> str:
+    """How a run that ends the shadow of `version` is tagged."""
+    return f"settlement of version {version}"
 
 
 def retrainings(instance: DagsterInstance, trigger: str | None = None) -> list[date]:

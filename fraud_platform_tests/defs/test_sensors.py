@@ -1,7 +1,7 @@
 """What happens without a clock, evaluated on real event logs: asked for once, for a cause, and never for ever."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -11,7 +11,7 @@ from fraud_platform.defs.sensors import run_failure_sensor
 from fraud_platform.errors import PlatformError
 from fraud_platform_tests.defs.test_history import evaluate as record_verdict
 from fraud_platform_tests.defs.test_history import materialise
-from fraud_platform_tests.platform_home import PlatformHome, day_number, open_home
+from fraud_platform_tests.platform_home import PlatformHome, day_number, open_home, register_twin
 
 ONE, TWO, THREE = map(day_number, (1, 2, 3))
 
@@ -123,6 +123,58 @@ def test_a_retraining_that_came_to_nothing_does_not_count(home, status):
     assert [request.run_key for request in tick(home, "retrain_on_drift_sensor")[0]] == [f"drift-{ONE}"]
     drifts(home, TWO)
     assert [request.run_key for request in tick(home, "retrain_on_drift_sensor")[0]] == [f"drift-{TWO}"]
+
+
+def shadowed(home: PlatformHome, action: str, *, settled: str = "", times: int = 1) -> None:
+    """What the report of a day says of a challenger, and how the runs that carried it out ended."""
+    materialise(home.instance, "shadow_report", TWO, challenger_version="2", action=action)
+    for _ in range(times if settled else 0):
+        create_run_for_test(
+            home.instance,
+            job_name="settle_shadow",
+            status=dg.DagsterRunStatus[settled],
+            tags={"fraud/change": "settlement of version 2"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("shadow", "is_asked"),
+    [
+        ({"action": "wait"}, False),
+        ({"action": "extend"}, False),
+        ({"action": "promote"}, False),  # said, and not done yet
+        ({"action": "promote", "settled": "STARTED"}, False),
+        ({"action": "reject", "settled": "FAILURE", "times": 2}, False),  # it is tried again
+        ({"action": "reject", "settled": "FAILURE", "times": 3}, True),  # and waits for a person
+        ({"action": "reject", "settled": "SUCCESS"}, True),
+        ({"action": "approve"}, True),  # so does this
+    ],
+)
+def test_no_model_is_asked_for_before_the_verdict_about_a_challenger_is_carried_out(home, shadow, is_asked):
+    drifts(home, TWO)
+    shadowed(home, **shadow)
+    requests, skipped, _ = tick(home, "retrain_on_drift_sensor")
+    assert bool(requests) is is_asked, skipped
+    assert is_asked or skipped.startswith("version 2 is in shadow")
+
+
+def test_a_model_rejected_in_shadow_has_answered_nothing(home):
+    retrained(home, "drift", ONE, action="shadow")
+    drifts(home, TWO)
+    assert tick(home, "retrain_on_drift_sensor")[0] == []
+    rejection = dg.AssetObservation("model_release", partition=ONE.isoformat(), metadata={"rejected": "1.1.0"})
+    home.instance.report_runless_asset_event(rejection)
+    assert len(tick(home, "retrain_on_drift_sensor")[0]) == 1
+
+
+def test_drift_away_from_a_champion_that_has_gone_asks_for_nothing(copied_home):
+    register_twin(copied_home.platform.registry)
+    drifts(copied_home, TWO)
+    materialise(copied_home.instance, "drift_report", TWO, model_version="1")
+    assert len(tick(copied_home, "retrain_on_drift_sensor")[0]) == 1
+    copied_home.platform.registry.promote("2", day=day_number(5), reason="a test", promoted_at=datetime.now(UTC))
+    requests, skipped, _ = tick(copied_home, "retrain_on_drift_sensor")
+    assert (requests, skipped) == ([], f"the drift of {TWO} is that of version 1; version 2 decides next")
 
 
 def test_what_another_trigger_asked_for_earlier_does_not_answer_drift(home):
