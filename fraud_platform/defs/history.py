@@ -104,6 +104,26 @@ def release_action(instance: DagsterInstance, day: date) -> str | None:
     return "rejected" if observation and "rejected" in observation.metadata else action
 
 
+def latest_champion(instance: DagsterInstance) -> str | None:
+    """The version that a release, promotion or rollback made champion last; None before the first.
+
+    What was changed by the command line or in MLflow is not seen here.
+    """
+    key = dg.AssetKey("model_release")
+    made = [
+        (record.storage_id, str(event.metadata[fact].value))
+        for records, fact in (
+            (instance.fetch_materializations(key, limit=HISTORY_LIMIT).records, "model_version"),
+            (instance.fetch_observations(key, limit=HISTORY_LIMIT).records, "champion_version"),
+        )
+        for record in records
+        if (event := record.asset_materialization or record.asset_observation) is not None
+        and fact in event.metadata
+        and (fact == "champion_version" or event.metadata["action"].value == "released")
+    ]
+    return max(made)[1] if made else None
+
+
 def challenger_in_shadow(instance: DagsterInstance) -> str | None:
     """The version whose shadow the latest report lets go on, or whose verdict nobody has carried out yet; None without
     one, where a person has to approve it, and where carrying it out failed too often.

@@ -12,6 +12,7 @@ from fraud_platform.defs.checks import DRIFT_CHECK
 from fraud_platform.defs.history import (
     cause_of_failure,
     challenger_in_shadow,
+    latest_champion,
     latest_evaluations,
     latest_materialisation_metadata,
     latest_materialised_day,
@@ -31,9 +32,6 @@ from fraud_platform.defs.resources import Platform
 )
 def retrain_on_drift_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.RunRequest | dg.SkipReason:
     """Requests `retraining` for the latest day when the newest drift verdict is a failure nobody has answered yet."""
-    from fraud_platform.errors import RegistryUnavailableError
-    from fraud_platform.registry.promotion import champion_of
-
     day = latest_materialised_day(context.instance, "drift_report")
     evaluation = latest_evaluations(context.instance, DRIFT_CHECK).get(day) if day else None
     if day is None or evaluation is None:
@@ -41,12 +39,9 @@ def retrain_on_drift_sensor(context: dg.SensorEvaluationContext, platform: Platf
     if evaluation.passed:
         return dg.SkipReason(f"the drift check of {day} passed")
     judged = latest_materialisation_metadata(context.instance, "drift_report", day).get("model_version")
-    try:
-        champion = champion_of(platform.registry)
-    except RegistryUnavailableError as error:
-        return dg.SkipReason(str(error))
-    if judged is not None and champion is not None and champion.version != judged:
-        return dg.SkipReason(f"the drift of {day} is that of version {judged}; version {champion.version} decides next")
+    champion = latest_champion(context.instance)
+    if judged is not None and champion is not None and champion != judged:
+        return dg.SkipReason(f"the drift of {day} is that of version {judged}; version {champion} decides next")
     return _retraining_request(
         context,
         trigger="drift",
