@@ -25,6 +25,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from measuring import processor_seconds
+
 if TYPE_CHECKING:
     from fraud_platform.defs.resources import Platform
     from fraud_platform.defs.ticking import AskedRun, Clockwork
@@ -141,11 +143,14 @@ def live(plan: Plan, seed: int) -> int:
             if number + 1 == plan.history:
                 _first_model(clockwork, day, platform, story)
             print(f"\r{day}: {time.perf_counter() - began:.0f} s", end="", file=sys.stderr, flush=True)
-        lived = time.perf_counter() - began
+        lived, worked = time.perf_counter() - began, processor_seconds()
         print(file=sys.stderr)
         print_story(story, days, platform)
         problems = [*unanswered(platform), *differing_replays(clockwork, platform)]
-    print(f"\n{plan.days} days lived in {lived / 60:.1f} minutes (at most {MINUTES_ALLOWED} are allowed for 60).")
+    print(
+        f"\n{plan.days} days lived in {lived / 60:.1f} minutes, {worked / 60:.1f} minutes of processor time (at most "
+        f"{MINUTES_ALLOWED} minutes are allowed for 60 days on two cores of its own)."
+    )
     for problem in problems:
         print(f"PROBLEM: {problem}")
     return 1 if problems else 0
