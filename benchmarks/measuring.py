@@ -49,9 +49,9 @@ class Ratio:
 def cost_of_call(work: Callable[[], object]) -> Cost:
     """What calling `work` takes, the processes included that it started and waited for."""
     gc.collect()
-    cpu, wall = _processor_seconds(), time.perf_counter()
+    cpu, wall = processor_seconds(), time.perf_counter()
     work()
-    return Cost(time.perf_counter() - wall, _processor_seconds() - cpu)
+    return Cost(time.perf_counter() - wall, processor_seconds() - cpu)
 
 
 def run_python(*arguments: str) -> str:
@@ -63,7 +63,8 @@ def run_python(*arguments: str) -> str:
     return subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
+    """User and system time of this process and of those it has waited for."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 

@@ -18,6 +18,7 @@ from fraud_platform.cli_explanations import explain
 from fraud_platform.cli_exporter import exporter
 from fraud_platform.cli_governance import audit_app, erase, trail_of
 from fraud_platform.cli_models import card, models, open_registry, promote, rollback
+from fraud_platform.cli_report import report
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
 from fraud_platform.governance.redaction import redact_all_logs
@@ -216,7 +217,7 @@ def score(
         out.print("[yellow]The model has learned from SIMULATED DATA.[/]")
 
 
-for _command in (models, promote, rollback, card, explain, exporter):
+for _command in (models, promote, rollback, card, explain, report, exporter):
     app.command()(_command)
 
 

@@ -1,4 +1,4 @@
-"""The commands about registered models: list, promote, roll back, card.
+"""The commands about registered models: list, who decided when, promote, roll back, card.
 
 What a promotion does belongs to `registry.promotion`; what is printed belongs to `terminal`.
 """
@@ -13,7 +13,7 @@ from fraud_platform.cli_governance import trail_of
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings
 from fraud_platform.storage import DayStore, open_location, write_atomically
-from fraud_platform.terminal import out, print_change, print_markdown, print_versions
+from fraud_platform.terminal import out, print_change, print_facts, print_markdown, print_tenures, print_versions
 
 if TYPE_CHECKING:
     from fraud_platform.registry.mlflow_registry import MlflowRegistry
@@ -28,14 +28,30 @@ DecidesFrom = Annotated[
 Overrule = Annotated[bool, typer.Option("--overrule", help="Promote it although it was rejected.")]
 
 
-def models() -> None:
-    """List the registered models, newest first.
+def models(
+    on: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Who was champion of this day instead, and why.")
+    ] = None,
+    reigns: Annotated[bool, typer.Option("--reigns", help="Who decided from when to when instead, and why.")] = False,
+) -> None:
+    """List the registered models, newest first; or say who decided when, and why.
 
-    Example: fraud-platform models
+    Example: fraud-platform models --on 2026-11-20
     """
-    versions = open_registry().versions()
+    from fraud_platform.monitoring.charge import in_charge
+
+    registry = open_registry()
+    if on is not None:
+        print_facts(
+            "In charge", in_charge(registry, DayStore.at(load_settings().storage_url), parse_day(on)).as_facts()
+        )
+        return
+    versions = registry.versions()
     if not versions:
         raise PlatformError("no model is registered yet; run `fraud-platform demo` or the Dagster job `retraining`")
+    if reigns:
+        print_tenures(registry.tenures())
+        return
     print_versions(sorted(versions, key=lambda version: int(version.version), reverse=True))
 
 

@@ -3,11 +3,13 @@
 How they are read and what is derived from them is in `settings`, which is what everybody imports.
 """
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, Field, SecretStr
 
 CandidateName = Literal["logistic_regression", "random_forest", "xgboost", "lightgbm"]
+# A mistyped source would silently count 1.
+LABEL_SOURCE = Field(pattern=r"^(label_file|customer_dispute|fraud_report|analyst_review|transaction_file)$")
 Policy = Literal["max_f1", "precision_floor", "expected_cost", "review_capacity"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 CANDIDATES: tuple[CandidateName, ...] = get_args(CandidateName)
@@ -26,8 +28,8 @@ class IngestionRules(BaseModel):
     unlabelled_is_legitimate: bool = Field(
         False, description="whether a transaction without a label is legitimate once its day's labels are mature"
     )
-    label_weights: dict[str, float] = Field(
-        {}, description="how much a label counts, by source, as a JSON object; 1 where none is named"
+    label_weights: dict[Annotated[str, LABEL_SOURCE], Annotated[float, Field(gt=0)]] = Field(
+        {}, description="how much a label counts when a model is fitted, by source, as a JSON object; 1 where not named"
     )
     review_sample_size: int = Field(
         20, ge=0, description="transactions below the threshold that are drawn for review each day"
@@ -42,6 +44,15 @@ class LearningRules(BaseModel):
         "stratified", description="how labelled transactions become train, validation and test"
     )
     split_gap_days: int = Field(0, ge=0, description="days left out between time-ordered splits")
+    holdout_days: int = Field(
+        0, ge=0, description="last labelled days that judge instead of a random share, stratified splits only; 0: none"
+    )
+    drift_window: Literal["old_and_new", "only_new"] = Field(
+        "old_and_new", description="what a model made while drift lasts learns from; only_new: days since it began"
+    )
+    drift_min_frauds: int = Field(
+        100, ge=10, description="labelled frauds since drift began that only_new needs; with fewer, old days join"
+    )
     candidates: tuple[CandidateName, ...] = Field(CANDIDATES, description="candidate families to train, as a JSON list")
     search_trials: int = Field(
         12, ge=0, description="Optuna trials per candidate family, the given points included; 0: no search"
@@ -74,7 +85,9 @@ class ReleaseRules(BaseModel):
     shadow_days: int = Field(0, ge=0, description="days a candidate scores in shadow before it decides; 0: none")
     max_shadow_days: int = Field(28, ge=1, description="days after which a shadow that cannot be judged is rejected")
     shadow_max_alert_ratio: float = Field(
-        2.0, gt=0, description="alerts a challenger in shadow may raise for each of the champion's"
+        2.0,
+        gt=0,
+        description="alerts a challenger in shadow may raise for each of the champion's without a higher realised F1",
     )
     shadow_max_loss: float = Field(
         0.02, ge=0, description="what realised F1 and average precision may lose against the champion in shadow"

@@ -3,7 +3,7 @@
 Where the figures come from does not belong here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fraud_platform.defs.erasing import Erasure
     from fraud_platform.governance.audit_entry import AuditEntry
     from fraud_platform.registry.promotion import ChampionChange
-    from fraud_platform.registry.registry import ModelVersion
+    from fraud_platform.registry.registry import ModelVersion, Tenure
 
 out = Console()
 err = Console(stderr=True)
@@ -95,6 +95,29 @@ def print_versions(versions: Iterable["ModelVersion"]) -> None:
     simulated = [version.semver for version in listed if version.origin == "simulated"]
     if simulated:
         out.print(f"[yellow]Learned from SIMULATED DATA:[/] {', '.join(simulated)}")
+
+
+def print_tenures(tenures: Iterable["Tenure"]) -> None:
+    """One row per reign: the days, who decided them, and why."""
+    table = _table("Reigns")
+    for name in ("from", "to", "semver", "no."):
+        table.add_column(name, no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for tenure in tenures:
+        last = tenure.last_day.isoformat() if tenure.last_day else "now"
+        version = tenure.version
+        table.add_row(tenure.first_day.isoformat(), last, version.semver, version.version, escape(tenure.reason))
+    out.print(table)
+
+
+def print_facts(title: str, facts: Mapping[str, str]) -> None:
+    """One row per fact."""
+    table = _table(title)
+    table.add_column("fact", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for name, fact in facts.items():
+        table.add_row(name, escape(fact))
+    out.print(table)
 
 
 def print_entries(entries: Iterable["AuditEntry"]) -> None:

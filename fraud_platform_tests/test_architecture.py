@@ -40,6 +40,7 @@ ROOMS = (
     "cli_governance",
     "cli_models",
     "cli_explanations",
+    "cli_report",
     "cli",
 )
 # `settings` lets `governance` look for card numbers, which needs nothing of the house.

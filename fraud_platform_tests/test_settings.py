@@ -73,6 +73,8 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
         ("FRAUD_MAX_QUARANTINE_SHARE", "1.5"),  # a share is at most 1
         ("FRAUD_CANDIDATES", "xgboost"),  # no JSON list
         ("FRAUD_CANDIDATES", '["catboost"]'),  # no such family
+        ("FRAUD_LABEL_WEIGHTS", '{"disputes": 0.5}'),  # no such source
+        ("FRAUD_LABEL_WEIGHTS", '{"customer_dispute": 0}'),  # a label that counts nothing is none
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(home, monkeypatch, variable, text):

@@ -4,7 +4,7 @@ The days before the first training are history, scored in hindsight; the days af
 included. Where the days come from belongs to the simulation.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,6 +15,7 @@ from dagster import DagsterInstance
 from fraud_platform.defs import history, runs
 from fraud_platform.defs.demo_calendar import first_training_day
 from fraud_platform.defs.jobs import CAUSE_TAG, DAILY_ASSETS, RETRAINING_ASSETS, TRIGGER_TAG
+from fraud_platform.defs.ticking import Clockwork
 from fraud_platform.errors import PlatformError
 
 INGESTED = ("raw_transactions", "confirmed_labels", "features")
@@ -66,10 +67,11 @@ def live(
     training_day = _release_first_model(definitions, instance, days, drift_from=drift_from, step=step)
     step(f"scoring {days[0]} to {training_day} in hindsight, in one run")
     runs.run_range(definitions, instance, SCORED, days[0], training_day)
+    clockwork = Clockwork(definitions, instance)
     for day in [day for day in days if day > training_day]:
         step(f"{day}: ingesting, scoring, watching for drift")
         runs.run_day(definitions, instance, "daily", day)
-        for request in drift_requests(definitions, instance):
+        for request in clockwork.requests("retrain_on_drift_sensor"):
             step(f"{day}: {request.tags[CAUSE_TAG]}; retraining")
             as_of = date.fromisoformat(request.partition_key or day.isoformat())
             runs.run_day(definitions, instance, "retraining", as_of, tags=request.tags)
@@ -100,16 +102,6 @@ def _release_first_model(
     raise PlatformError(
         f"no model passed the acceptance gates up to {days[-1]}: {refusal}; give it more or longer days"
     )
-
-
-def drift_requests(definitions: dg.Definitions, instance: DagsterInstance) -> Iterator[dg.RunRequest]:
-    """What `retrain_on_drift_sensor` would ask for now."""
-    repository = definitions.get_repository_def()
-    sensor = repository.get_sensor_def("retrain_on_drift_sensor")
-    available = definitions.resources or {}
-    resources = {key: available[key] for key in sensor.required_resource_keys}
-    with dg.build_sensor_context(instance=instance, repository_def=repository, resources=resources) as context:
-        yield from sensor.evaluate_tick(context).run_requests or []
 
 
 def stories(instance: DagsterInstance, days: list[date]) -> list[DayStory]:

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance
 
-from fraud_platform.defs.jobs import TRIGGER_TAG
+from fraud_platform.defs.jobs import CHANGE_TAG, TRIGGER_TAG
 from fraud_platform.monitoring.shortfall import OutcomeCounts
 
 # Enough for a quarter of days, each evaluated a few times.
@@ -22,6 +22,8 @@ HISTORY_LIMIT = 400
 RUNS_AT_ONCE = 50
 # Dagster's own: whether `run_retries` of the instance runs a failed run again.
 RETRIED_TAG = "dagster/will_retry"
+# A change of a model that failed so often waits for a person.
+ATTEMPTS_PER_CHANGE = 3
 
 # A retraining that ended like this has answered nothing.
 UNANSWERED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
@@ -94,8 +96,56 @@ def _counts_of(metadata: Mapping[str, Any]) -> OutcomeCounts | None:
 
 
 def release_action(instance: DagsterInstance, day: date) -> str | None:
-    """What became of the model trained as of `day`: released, rejected or kept; None while nothing is decided."""
-    return latest_materialisation_metadata(instance, "model_release", day).get("action")
+    """What became of the model trained as of `day`: released, rejected, kept, shadow or approval; None while nothing is
+    decided. One that was rejected in shadow is rejected.
+    """
+    action = latest_materialisation_metadata(instance, "model_release", day).get("action")
+    if action != "shadow":
+        return action
+    records = instance.fetch_observations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("model_release"), asset_partitions=[day.isoformat()]), limit=1
+    ).records
+    observation = records[0].asset_observation if records else None
+    return "rejected" if observation and "rejected" in observation.metadata else action
+
+
+def latest_champion(instance: DagsterInstance) -> str | None:
+    """The version that a release, promotion or rollback made champion last; None before the first.
+
+    What was changed by the command line or in MLflow is not seen here.
+    """
+    key = dg.AssetKey("model_release")
+    made = [
+        (record.storage_id, str(event.metadata[fact].value))
+        for records, fact in (
+            (instance.fetch_materializations(key, limit=HISTORY_LIMIT).records, "model_version"),
+            (instance.fetch_observations(key, limit=HISTORY_LIMIT).records, "champion_version"),
+        )
+        for record in records
+        if (event := record.asset_materialization or record.asset_observation) is not None
+        and fact in event.metadata
+        and (fact == "champion_version" or event.metadata["action"].value == "released")
+    ]
+    return max(made)[1] if made else None
+
+
+def challenger_in_shadow(instance: DagsterInstance) -> str | None:
+    """The version whose shadow the latest report lets go on, or whose verdict nobody has carried out yet; None without
+    one, where a person has to approve it, and where carrying it out failed too often.
+    """
+    day = latest_materialised_day(instance, "shadow_report")
+    report = latest_materialisation_metadata(instance, "shadow_report", day) if day else {}
+    if report.get("action") in (None, "approve"):
+        return None
+    version = str(report["challenger_version"])
+    settlements = runs_tagged(instance, CHANGE_TAG, settlement_of(version))
+    is_settled = any(record.dagster_run.status == dg.DagsterRunStatus.SUCCESS for record in settlements)
+    return None if is_settled or len(settlements) >= ATTEMPTS_PER_CHANGE else version
+
+
+def settlement_of(version: str) -> str:
+    """How a run that ends the shadow of `version` is tagged."""
+    return f"settlement of version {version}"
 
 
 def retrainings(instance: DagsterInstance, trigger: str | None = None) -> list[date]:

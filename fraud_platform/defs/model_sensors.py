@@ -11,6 +11,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from fraud_platform.defs.history import (
+    ATTEMPTS_PER_CHANGE,
     UNANSWERED,
     latest_materialisation_metadata,
     latest_materialised_day,
@@ -23,8 +24,6 @@ from fraud_platform.defs.model_jobs import roll_back_model, settle_shadow
 from fraud_platform.defs.resources import Platform
 from fraud_platform.registry.reign import Pooled, Reign, judge_reign
 
-# A change that failed so often waits for a person.
-ATTEMPTS_PER_CHANGE = 3
 ROLLBACK = "rollback"
 
 

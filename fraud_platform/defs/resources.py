@@ -125,6 +125,14 @@ class Platform(dg.ConfigurableResource):
         bundle = ModelBundle.from_bytes(self.store.read_bytes("trained_model", earlier[-1], "zip"))
         return {row["name"]: [row["params"]] for row in bundle.provenance["candidates"] if row["trials"]}
 
+    def drift_began(self, day: date) -> date | None:
+        """The first day of the drift that lasts on `day`, by the stored reports; None without any."""
+        from fraud_platform.training.window import drift_began
+
+        known = sorted((each for each in self.store.days("drift_report", "json") if each <= day), reverse=True)
+        reports = ((each, self.store.read_json("drift_report", each)) for each in known)
+        return drift_began((each, report["verdict"]["status"] == "drifted") for each, report in reports)
+
     def first_undecided_day(self, as_of: date) -> date:
         """From when on a champion that knows everything up to `as_of` rewrites no decision."""
         from fraud_platform.registry.promotion import first_undecided_day

@@ -5,6 +5,7 @@ Runs asked for by evidence (files, drift, performance) belong to the sensors.
 
 import dagster as dg
 
+from fraud_platform.defs.history import challenger_in_shadow
 from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG, daily, retraining
 from fraud_platform.defs.partitions import latest_day
 
@@ -32,6 +33,8 @@ def monthly_retraining_schedule(context: dg.ScheduleEvaluationContext) -> dg.Run
     day = latest_day(when)
     if day is None:
         return dg.SkipReason("no complete day since FRAUD_START_DATE")
+    if challenger := challenger_in_shadow(context.instance):
+        return dg.SkipReason(f"version {challenger} is in shadow; a newer candidate would end it before its verdict")
     return dg.RunRequest(
         run_key=f"monthly-{when:%Y-%m}",
         partition_key=day.isoformat(),

@@ -11,7 +11,10 @@ import dagster as dg
 from fraud_platform.defs.checks import DRIFT_CHECK
 from fraud_platform.defs.history import (
     cause_of_failure,
+    challenger_in_shadow,
+    latest_champion,
     latest_evaluations,
+    latest_materialisation_metadata,
     latest_materialised_day,
     mature_counts,
     release_action,
@@ -35,6 +38,10 @@ def retrain_on_drift_sensor(context: dg.SensorEvaluationContext, platform: Platf
         return dg.SkipReason("no drift verdict of the latest day yet")
     if evaluation.passed:
         return dg.SkipReason(f"the drift check of {day} passed")
+    judged = latest_materialisation_metadata(context.instance, "drift_report", day).get("model_version")
+    champion = latest_champion(context.instance)
+    if judged is not None and champion is not None and champion != judged:
+        return dg.SkipReason(f"the drift of {day} is that of version {judged}; version {champion} decides next")
     return _retraining_request(
         context,
         trigger="drift",
@@ -102,11 +109,15 @@ def _retraining_request(
     cooldown_days: int,
     retry_days: int,
 ) -> dg.RunRequest | dg.SkipReason:
-    """A request for the latest day with features, unless this trigger had one within the cool-down before `day`.
+    """A request for the latest day with features, unless a challenger is in shadow or this trigger had one within the
+    cool-down before `day`.
 
     A refused model has answered nothing, so after one the shorter `retry_days` hold: every day brings new labels.
     """
     latest = latest_materialised_day(context.instance, "features") or day
+    if challenger := challenger_in_shadow(context.instance):
+        # A newer candidate would end the shadow before its verdict, and the next one that one's.
+        return dg.SkipReason(f"version {challenger} is in shadow and may answer it; its verdict comes first")
     for asked in sorted(retrainings(context.instance, trigger), reverse=True):
         was_refused = release_action(context.instance, asked) in ("rejected", "kept")
         wait_days = retry_days if was_refused else cooldown_days

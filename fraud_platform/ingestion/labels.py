@@ -112,7 +112,9 @@ def source_of(name: str) -> str:
 
 def label_weights(sources: "pd.Series[str]", weight_by_source: Mapping[str, float]) -> np.ndarray:
     """How much each label counts, float64 [n]: the weight of its source, 1 where none is named."""
-    return sources.map(lambda source: weight_by_source.get(source, 1.0)).to_numpy(dtype=np.float64)
+    if not weight_by_source:
+        return np.ones(len(sources))
+    return sources.astype(object).map(weight_by_source).fillna(1.0).to_numpy(dtype=np.float64)
 
 
 def _one_per_transaction(landed: pd.DataFrame) -> pd.DataFrame:

@@ -38,7 +38,7 @@ class LabelRules:
     """
 
     delay_days: int
-    rolling_days: int
+    rolling_days: int = 7
     unlabelled_is_legitimate: bool = False
 
 

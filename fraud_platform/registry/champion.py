@@ -5,11 +5,11 @@ How a model became champion does not belong here (`release`), nor how history is
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fraud_platform.errors import ModelError
 from fraud_platform.features.schema import FEATURE_SCHEMA_VERSION
-from fraud_platform.registry.registry import ModelRegistry, ModelVersion
+from fraud_platform.registry.registry import ModelRegistry, ModelVersion, Tenure
 from fraud_platform.registry.shadow import challenger_of_day
 
 if TYPE_CHECKING:
@@ -22,12 +22,25 @@ class DayModel:
 
     Attributes:
         version: which one.
+        tenure: from when on it decides, and why.
         is_hindsight: the day is no later than what the model has learned from, so its decisions look better than
             decisions about days it has never seen. Only days before the first release are decided like this.
     """
 
     version: ModelVersion
+    tenure: Tenure
     is_hindsight: bool
+
+    def as_metadata(self) -> dict[str, Any]:
+        """What the page of the day's decisions says of who made them, and why that one."""
+        return {
+            "model_version": self.version.version,
+            "model_semver": self.version.semver,
+            "model_as_of": self.version.as_of.isoformat(),
+            "champion_from": self.tenure.first_day.isoformat(),
+            "champion_because": self.tenure.reason,
+            "scored_in_hindsight": self.is_hindsight,
+        }
 
 
 def model_for_day(registry: ModelRegistry, day: date) -> DayModel:
@@ -36,10 +49,11 @@ def model_for_day(registry: ModelRegistry, day: date) -> DayModel:
     Raises:
         ModelError: no model has been released yet.
     """
-    version = registry.champion_as_of(day) or registry.first_champion()
-    if version is None:
+    tenures = registry.tenures()
+    if not tenures:
         raise ModelError("no model has been released yet; run the job `retraining` for a day with labels first")
-    return DayModel(version, is_hindsight=day <= version.as_of)
+    tenure = next((tenure for tenure in tenures if tenure.covers(day)), tenures[0])
+    return DayModel(tenure.version, tenure, is_hindsight=day <= tenure.version.as_of)
 
 
 @dataclass(frozen=True)

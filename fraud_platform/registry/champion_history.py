@@ -1,7 +1,8 @@
 """Who was champion on which day, as text that fits in a tag of the version.
 
 A version carries one entry per promotion, `<day>@<when it was decided>`: from that day on it is the champion, until an
-entry decided later says otherwise. Reading and writing tags does not belong here.
+entry decided later says otherwise. Why stands in a tag of its own beside it. Reading and writing tags does not belong
+here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from fraud_platform.errors import RegistryError
 
 _SEPARATOR = ", "
 _PENDING = " pending"
+_REASON_TAG = "promoted_because."
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class Promotion:
     day: date
     decided_at: datetime
     is_pending: bool = False
+
+    @property
+    def reason_tag(self) -> str:
+        """The tag that says why; a version that is promoted again keeps what was said before."""
+        return f"{_REASON_TAG}{_as_text(self.decided_at)}"
 
 
 def parse_history(version: str, text: str) -> tuple[Promotion, ...]:
@@ -94,6 +101,31 @@ def champion_on(
         return champion
     holding = latest(entry for entry in recorded if entry.day <= day)
     return holding.version if holding else None
+
+
+def holdings(
+    promotions: Iterable[Promotion], champion: str | None, as_of: Mapping[str, date]
+) -> list[tuple[date, str, Promotion | None]]:
+    """The days on which somebody else, or the same for another reason, begins to decide; each with the version, and the
+    promotion that says so. None where the alias was moved by hand.
+
+    Args:
+        promotions: settled promotions of every version.
+        champion: the version that holds the champion alias.
+        as_of: as-of day by version.
+    """
+    recorded = tuple(promotions)
+    last = latest(recorded)
+    if last is None:
+        return [(as_of[champion], champion, None)] if champion is not None else []
+    found: list[tuple[date, str, Promotion | None]] = []
+    for day in sorted({entry.day for entry in recorded}):
+        version = champion_on(day, recorded, champion, as_of)
+        entry = latest(entry for entry in recorded if entry.day <= day)
+        by = entry if entry is not None and entry.version == version else None
+        if version is not None and (not found or found[-1][1:] != (version, by)):
+            found.append((day, version, by))
+    return found
 
 
 def _parse_entry(version: str, text: str) -> Promotion:

@@ -15,7 +15,7 @@ from fraud_platform.training.slices import Slice
 
 APPROVAL_HEADING = "## Approval"
 
-_ORIGINS = {
+ORIGINS = {
     "landed": "transactions landed by upstream systems",
     "replayed": "a public file, replayed over calendar days",
     "simulated": "**simulated transactions: figures below say nothing about real fraud**",
@@ -61,11 +61,11 @@ def model_card(
         (
             f"# {name}: {_words(algorithm)}",
             "",
-            f"Finds fraud in daily batches of card transactions. Trained on {_ORIGINS.get(origin, origin)}.",
+            f"Finds fraud in daily batches of card transactions. Trained on {ORIGINS.get(origin, origin)}.",
             "",
             "## Where it comes from",
             "",
-            *_table(("fact", "value"), [(_words(key), _text(entry)) for key, entry in facts.items()]),
+            *table(("fact", "value"), [(_words(key), _text(entry)) for key, entry in facts.items()]),
             "",
             "## What it reaches",
             "",
@@ -73,7 +73,7 @@ def model_card(
             f"{evaluation.confidence:.0%} of the time. A missed fraud costs its amount, an alert "
             f"{evaluation.review_cost:g}.",
             "",
-            *_table(
+            *table(
                 ("figure", "value", "interval"),
                 [(_figure_name(figure, evaluation), *_interval(getattr(evaluation, figure))) for figure in FIGURES],
             ),
@@ -85,10 +85,10 @@ def model_card(
             "",
             "## Acceptance gates",
             "",
-            *_table(
+            *table(
                 ("gate", "value", "limit", "verdict"),
                 [
-                    (_words(gate.name), _number(gate.value), _number(gate.limit), "pass" if gate.is_passed else "FAIL")
+                    (_words(gate.name), number(gate.value), number(gate.limit), "pass" if gate.is_passed else "FAIL")
                     for gate in gates
                 ],
             ),
@@ -119,13 +119,14 @@ def standing_markdown(version: ModelVersion, policy_version: str | None = None) 
         *([("release policy", policy_version)] if policy_version else []),
     ]
     return "\n".join(
-        (APPROVAL_HEADING, "", *_table(("fact", "value"), [(key, _text(entry)) for key, entry in facts]), "")
+        (APPROVAL_HEADING, "", *table(("fact", "value"), [(key, _text(entry)) for key, entry in facts]), "")
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table; what would end a cell is written otherwise."""
     lines = (header, ("---",) * len(header), *rows)
-    return [f"| {' | '.join(line)} |" for line in lines]
+    return [f"| {' | '.join(map(_cell, line))} |" for line in lines]
 
 
 def _figure_name(figure: str, evaluation: Evaluation) -> str:
@@ -133,10 +134,11 @@ def _figure_name(figure: str, evaluation: Evaluation) -> str:
 
 
 def _interval(interval: Interval) -> tuple[str, str]:
-    return _number(interval.value), f"{_number(interval.low)} to {_number(interval.high)}"
+    return number(interval.value), f"{number(interval.low)} to {number(interval.high)}"
 
 
-def _number(figure: float) -> str:
+def number(figure: float) -> str:
+    """The figure with three decimals, or as a power of ten where these would be none."""
     if not math.isfinite(figure):
         return "not defined"
     # A Brier score of rare frauds begins in the fourth decimal.
@@ -144,8 +146,11 @@ def _number(figure: float) -> str:
 
 
 def _text(entry: str | float) -> str:
-    text = f"{entry:,.4g}" if isinstance(entry, float) else f"{entry:,}" if isinstance(entry, int) else entry
-    # A line break or a bar would end the table's cell.
+    return f"{entry:,.4g}" if isinstance(entry, float) else f"{entry:,}" if isinstance(entry, int) else entry
+
+
+def _cell(text: str) -> str:
+    # A line break or a bar would end it.
     return " ".join(text.replace("|", "\\|").split())
 
 

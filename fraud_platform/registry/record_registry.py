@@ -24,6 +24,7 @@ from fraud_platform.registry.registry import (
     STAGES,
     ModelVersion,
     Stage,
+    Tenure,
     next_semantic_version,
 )
 from fraud_platform.registry.registry_snapshot import Snapshot
@@ -97,6 +98,10 @@ class RecordRegistry:
         """See `ModelRegistry.champion_as_of`."""
         return self._snapshot().champion_on(day)
 
+    def tenures(self) -> list[Tenure]:
+        """See `ModelRegistry.tenures`."""
+        return self._snapshot().tenures()
+
     def first_champion(self) -> ModelVersion | None:
         """See `ModelRegistry.first_champion`."""
         return self._snapshot().first_champion()
@@ -159,15 +164,15 @@ class RecordRegistry:
         aliases, last = dict(snapshot.aliases), latest(promotions)
         is_done = last and snapshot.champion == last.version == wanted.version and last.day <= day
         if not is_done:
-            own = tuple(entry for entry in promotions if entry.version == wanted.version)
             announced = Promotion(wanted.version, day, next_decision_time(promotions, promoted_at), is_pending=True)
-            self._store.set_tag(wanted.version, "champion_from", format_history((*own, announced)))
+            entries = (*(entry for entry in promotions if entry.version == wanted.version), announced)
+            self._store.set_tag(wanted.version, announced.reason_tag, reason)
+            self._store.set_tag(wanted.version, "champion_from", format_history(entries))
             if snapshot.champion is not None and snapshot.champion != wanted.version:
                 aliases[PREVIOUS] = snapshot.champion
                 self._store.set_alias(PREVIOUS, snapshot.champion)
             self._store.set_alias(CHAMPION, wanted.version)
-            confirmed = settled((*own, announced), wanted.version)
-            self._store.set_tag(wanted.version, "champion_from", format_history(confirmed))
+            self._store.set_tag(wanted.version, "champion_from", format_history(settled(entries, wanted.version)))
         for name, text in {"promotion_reason": reason, **(notes or {})}.items():
             self._write(record, name, text)
         self._write(record, "stage", "Production")
@@ -270,13 +275,9 @@ class RecordRegistry:
 
     def _with_true_history(self, snapshot: Snapshot) -> Snapshot:
         """The same without entries that an interrupted promotion left: they must not turn into history later."""
-        unsettled = [
-            (record, came_about)
-            for record, entries in snapshot.history()
-            if (came_about := settled(entries, snapshot.champion)) != entries
-        ]
-        for record, came_about in unsettled:
-            self._write(record, "champion_from", format_history(came_about))
+        unsettled = [record for record, entries in snapshot.history() if settled(entries, snapshot.champion) != entries]
+        for record in unsettled:
+            self._write(record, "champion_from", snapshot.settled_history(record.version))
         return self._snapshot() if unsettled else snapshot
 
     def _snapshot(self) -> Snapshot:

@@ -72,6 +72,33 @@ class ModelVersion:
     shadow_until: date | None = None
 
 
+MOVED_BY_HAND = "the alias champion was moved by hand, past the commands and jobs that write down why"
+UNRECORDED_REASON = "not recorded"
+
+
+@dataclass(frozen=True)
+class Tenure:
+    """Days in a row decided by one version for one reason.
+
+    Attributes:
+        version: who decides.
+        first_day: the first of these days.
+        last_day: the last of them; None while it decides.
+        decided_at: when that was decided, UTC; None where nothing is recorded.
+        reason: why.
+    """
+
+    version: ModelVersion
+    first_day: date
+    last_day: date | None
+    decided_at: datetime | None
+    reason: str
+
+    def covers(self, day: date) -> bool:
+        """Whether `day` is one of these days."""
+        return self.first_day <= day and (self.last_day is None or day <= self.last_day)
+
+
 class ModelRegistry(Protocol):
     """Where released models live; `version` arguments take a `ModelVersion` or anything `find` understands.
 
@@ -113,6 +140,10 @@ class ModelRegistry(Protocol):
 
     def champion_as_of(self, day: date) -> ModelVersion | None:
         """Who decides about the transactions of `day`; None before the first release."""
+        ...
+
+    def tenures(self) -> list[Tenure]:
+        """Who decides from which day to which, and why, oldest first; empty before the first release."""
         ...
 
     def first_champion(self) -> ModelVersion | None:

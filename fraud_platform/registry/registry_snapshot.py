@@ -5,13 +5,31 @@ Changing them does not belong here (`record_registry`).
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from fraud_platform.errors import RegistryError
-from fraud_platform.registry.champion_history import Promotion, champion_on, parse_history, settled
+from fraud_platform.registry.champion_history import (
+    Promotion,
+    champion_on,
+    format_history,
+    holdings,
+    parse_history,
+    settled,
+)
 from fraud_platform.registry.record_store import Record, RecordStore
-from fraud_platform.registry.registry import ALIASES, CHAMPION, STAGES, ModelVersion, Stage, parse_semantic_version
+from fraud_platform.registry.registry import (
+    ALIASES,
+    CHAMPION,
+    MOVED_BY_HAND,
+    STAGES,
+    UNRECORDED_REASON,
+    ModelVersion,
+    Stage,
+    Tenure,
+    parse_semantic_version,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,11 @@ class Snapshot:
     def promotions(self) -> tuple[Promotion, ...]:
         """Every promotion that came about."""
         return tuple(entry for _, entries in self.history() for entry in settled(entries, self.champion))
+
+    def settled_history(self, version: str) -> str:
+        """The version's tag without what an interrupted promotion left."""
+        entries = parse_history(version, self.records[version].tags.get("champion_from", ""))
+        return format_history(settled(entries, self.champion))
 
     def versions(self) -> list[ModelVersion]:
         """Every version, oldest first."""
@@ -108,6 +131,30 @@ class Snapshot:
         champion = self.champion if self.champion in self.records else None
         version = champion_on(day, self.promotions(), champion, as_of)
         return self.model_version(version) if version else None
+
+    def tenures(self) -> list[Tenure]:
+        """Who decided from which day to which, and why, oldest first."""
+        as_of = {record.version: date.fromisoformat(record.tags["as_of"]) for record in self.records.values()}
+        champion = self.champion if self.champion in self.records else None
+        found = holdings(self.promotions(), champion, as_of)
+        ends = [day - timedelta(days=1) for day, _, _ in found[1:]]
+        return [
+            Tenure(
+                version=self.model_version(version),
+                first_day=day,
+                last_day=end,
+                decided_at=entry.decided_at if entry else None,
+                reason=self._reason(version, entry),
+            )
+            for (day, version, entry), end in zip_longest(found, ends)
+        ]
+
+    def _reason(self, version: str, entry: Promotion | None) -> str:
+        if entry is None:
+            return MOVED_BY_HAND
+        tags = self.records[version].tags
+        # Promotions of before reasons were kept one by one: the last one is known.
+        return tags.get(entry.reason_tag) or tags.get("promotion_reason") or UNRECORDED_REASON
 
     def first_champion(self) -> ModelVersion | None:
         """The champion of the earliest day that has one."""

@@ -101,6 +101,7 @@ def release_candidate(
     run_id: str | None,
     policy: ReleasePolicy | None = None,
     trained: Mapping[str, Any] | None = None,
+    first_day: date | None = None,
     test: SmokeTester = smoke_test,
 ) -> Release:
     """The candidate registered, judged, and made champion where it deserves it.
@@ -111,7 +112,7 @@ def release_candidate(
         registry: where models live.
         bundle: the candidate.
         validation: the document `validation_metrics` stored for this very bundle.
-        day: the as-of day; a released model decides from the next day on.
+        day: the as-of day.
         trigger: what asked for the training.
         cause: the same in a sentence.
         min_f1_improvement: what F1 must gain over the champion's.
@@ -119,6 +120,8 @@ def release_candidate(
         run_id: the tracked training run; None where there is none.
         policy: whether a shadow or an approval comes first; the defaults, which ask for neither, when None.
         trained: what the training recorded beside the model, see `model_metadata`.
+        first_day: first day the model decides about, or scores in shadow; the day after `day` when None. Days that were
+            decided while it was made keep their decisions, so a caller who knows of such days names a later one.
         test: of the stored bundle, in a fresh process.
 
     Raises:
@@ -166,7 +169,9 @@ def release_candidate(
     else:
         _require_current_champion(validation, comparison, champion)
         action = _action(decision, champion, rules)
-        version = _carry_out(registry, version, action, decision, day=day, decided_at=decided_at, test=test)
+        # A model that knows all of a day must not be the one that decides about it, nor be compared on it.
+        begins = first_day or day + timedelta(days=1)
+        version = _carry_out(registry, version, action, decision, begins=begins, decided_at=decided_at, test=test)
         champion = version if action == "released" else champion
     metadata = model_metadata(version, bundle, validation, trained or {})
     version = registry.annotate(version, {"policy_version": rules.version})
@@ -199,23 +204,21 @@ def _carry_out(
     action: ReleaseAction,
     decision: ReleaseDecision,
     *,
-    day: date,
+    begins: date,
     decided_at: datetime,
     test: SmokeTester,
 ) -> ModelVersion:
     reason = decision.reasons[0]
-    # A model that knows all of a day must not be the one that decides about it, nor be compared on it.
-    next_day = day + timedelta(days=1)
     if action == "rejected":
         return registry.mark_rejected(version, reason)
     if action == "kept":
         return version
     if action in ("shadow", "approval"):
-        return begin_shadow(registry, version, first_day=next_day, reason=reason)
+        return begin_shadow(registry, version, first_day=begins, reason=reason)
     change = promote_version(
         registry,
         version.version,
-        day=next_day,
+        day=begins,
         reason=reason,
         approved_by=None,
         changed_at=decided_at,

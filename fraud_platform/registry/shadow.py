@@ -106,28 +106,28 @@ def _is_in_shadow(version: ModelVersion, day: date) -> bool:
 def judge_shadow(figures: ShadowFigures, policy: ReleasePolicy) -> ShadowVerdict:
     """How the shadow goes on.
 
-    Decision rule, first match: wait until `shadow_days` are scored; reject where the challenger raises more than
-    `shadow_max_alert_ratio` alerts for each of the champion's; with fewer than `min_matured_frauds` labelled frauds
-    extend, and reject after `max_shadow_days`; reject where realised F1 or average precision is more than
+    Decision rule, first match: wait until `shadow_days` are scored; with fewer than `min_matured_frauds` known frauds
+    extend, and reject after `max_shadow_days`; reject where the challenger raises more than `shadow_max_alert_ratio`
+    alerts for each of the champion's without a higher realised F1, for a champion that drift has made blind hardly
+    alerts, and whoever sees has to alert more; reject where realised F1 or average precision is more than
     `shadow_max_loss` below the champion's; else promote, or ask for approval where the policy says so.
     """
     days = f"{figures.day_count} of {policy.shadow_days} days are scored"
     if figures.day_count < policy.shadow_days:
         return ShadowVerdict("wait", (days,))
-    most = policy.shadow_max_alert_ratio * max(figures.champion_alerts, _FEWEST_ALERTS)
-    if figures.challenger_alerts > most:
-        return ShadowVerdict(
-            "reject",
-            (
-                f"it raises {figures.challenger_alerts} alerts, the champion {figures.champion_alerts}; at most "
-                f"{policy.shadow_max_alert_ratio:g} times as many are allowed",
-            ),
-        )
     labelled = f"{figures.fraud_count} frauds have mature labels, at least {policy.min_matured_frauds} are required"
     if figures.fraud_count < policy.min_matured_frauds:
         if figures.day_count < policy.max_shadow_days:
             return ShadowVerdict("extend", (labelled, days))
         return ShadowVerdict("reject", (f"{labelled}; the shadow has lasted {figures.day_count} days", days))
+    most = policy.shadow_max_alert_ratio * max(figures.champion_alerts, _FEWEST_ALERTS)
+    is_better = figures.challenger_f1 > figures.champion_f1
+    if figures.challenger_alerts > most and not is_better:
+        flood = (
+            f"it raises {figures.challenger_alerts} alerts, the champion {figures.champion_alerts}; more than "
+            f"{policy.shadow_max_alert_ratio:g} times as many need a higher realised F1"
+        )
+        return ShadowVerdict("reject", (flood, labelled))
     f1 = f"realised F1 is {figures.challenger_f1:.3f}, the champion's {figures.champion_f1:.3f}"
     ranking = (
         f"realised average precision is {figures.challenger_average_precision:.3f}, the champion's "

@@ -40,7 +40,7 @@ class Member:
     def fit(self, rows: LabelledRows, positions: np.ndarray, limit: int, *, threads: int = 1) -> Estimator:
         """The model fitted to the rows at `positions`: all frauds and at most `limit` legitimate rows."""
         chosen, weights = subsample_legitimate(rows.labels[positions], limit, np.random.default_rng(self.seed))
-        fitted = FitRows.of(rows, positions[chosen], weights)
+        fitted = FitRows.to_learn(rows, positions[chosen], weights)
         return self.candidate.fit(self.params, fitted, seed=self.seed, threads=threads)
 
 

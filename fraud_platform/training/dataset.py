@@ -14,6 +14,7 @@ from fraud_platform.errors import DataError
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN
 from fraud_platform.training.prevalence import legitimate_weight, row_weights
+from fraud_platform.training.splitting import WEIGHT_COLUMN
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class LabelledRows:
         days: datetime64[D] [n], the UTC day of each transaction.
         twin_groups: int64 [n], equal for near-twins.
         legitimate_weight: how many transactions each legitimate row stands for; a fraud stands for itself.
+        label_weights: how much each row's label counts when a model is fitted, float64 [n]; None where all count 1.
+            Figures never read it: what is measured is measured on every label alike.
     """
 
     features: np.ndarray
@@ -37,6 +40,7 @@ class LabelledRows:
     days: np.ndarray
     twin_groups: np.ndarray
     legitimate_weight: float = 1.0
+    label_weights: np.ndarray | None = None
 
     @property
     def weights(self) -> np.ndarray | None:
@@ -63,6 +67,7 @@ class LabelledRows:
             self.days[positions],
             self.twin_groups[positions],
             self.legitimate_weight,
+            None if self.label_weights is None else self.label_weights[positions],
         )
 
     def beside(self, other: "LabelledRows") -> "LabelledRows":
@@ -75,6 +80,7 @@ class LabelledRows:
             np.concatenate([self.days, other.days]),
             np.concatenate([self.twin_groups, other.twin_groups]),
             self.legitimate_weight,
+            _joined_label_weights(self, other),
         )
 
 
@@ -112,7 +118,7 @@ def assemble(
     Raises:
         DataError: the split is empty, or names a day or transaction that has no features.
     """
-    wanted = splits.loc[splits["split"] == split, [ID_COLUMN, "day", LABEL_COLUMN, "twin_group"]]
+    wanted = splits[splits["split"] == split]
     if wanted.empty:
         raise DataError(f"split {split!r} is empty; materialise splits again over a longer training window")
     wanted = wanted.sort_values(["day", ID_COLUMN])
@@ -125,7 +131,22 @@ def assemble(
         matrix[start:end] = _features_of(features_by_day, day.astype(date), ids[start:end], split)
     amounts = matrix[:, FEATURE_NAMES.index("Amount")].astype(np.float64)
     weight = legitimate_weight(splits[LABEL_COLUMN], production_fraud_rate)
-    return LabelledRows(matrix, labels, amounts, ids, days, wanted["twin_group"].to_numpy(np.int64), weight)
+    groups = wanted["twin_group"].to_numpy(np.int64)
+    return LabelledRows(matrix, labels, amounts, ids, days, groups, weight, _label_weights(wanted))
+
+
+def _label_weights(splits: pd.DataFrame) -> np.ndarray | None:
+    # Splits that were stored before labels had weights lack the column.
+    if WEIGHT_COLUMN not in splits or (splits[WEIGHT_COLUMN] == 1).all():
+        return None
+    return splits[WEIGHT_COLUMN].to_numpy(np.float64)
+
+
+def _joined_label_weights(first: LabelledRows, second: LabelledRows) -> np.ndarray | None:
+    if first.label_weights is None and second.label_weights is None:
+        return None
+    parts = [np.ones(rows.row_count) if rows.label_weights is None else rows.label_weights for rows in (first, second)]
+    return np.concatenate(parts)
 
 
 def _features_of(features_by_day: Mapping[date, pd.DataFrame], day: date, ids: np.ndarray, split: str) -> np.ndarray:

@@ -40,7 +40,7 @@ class FitRows:
     Attributes:
         features: float32 [n, k].
         labels: [n], 1 = fraud; both classes present.
-        weights: how many transactions each row stands for, [n]; None: one each.
+        weights: how much each row counts, [n]; None: 1 each.
     """
 
     features: np.ndarray
@@ -49,10 +49,15 @@ class FitRows:
 
     @classmethod
     def of(cls, rows: LabelledRows, positions: np.ndarray, weights: np.ndarray | None = None) -> "FitRows":
-        """`rows` at `positions`, each counting as it does there times `weights` [m]."""
+        """`rows` at `positions` to judge by, each counting as it does there times `weights` [m]."""
         own = None if rows.weights is None else rows.weights[positions]
-        both = own if weights is None else weights if own is None else own * weights
-        return cls(rows.features[positions], rows.labels[positions], both)
+        return cls(rows.features[positions], rows.labels[positions], _product(own, weights))
+
+    @classmethod
+    def to_learn(cls, rows: LabelledRows, positions: np.ndarray, weights: np.ndarray | None = None) -> "FitRows":
+        """The same to fit on: here a label also counts as much as its source is trusted."""
+        trust = None if rows.label_weights is None else rows.label_weights[positions]
+        return cls.of(rows, positions, _product(trust, weights))
 
     def weights_with(self, exponent: float) -> np.ndarray:
         """The weights with every fraud counting as `fraud_weight` legitimate transactions, [n]."""
@@ -64,6 +69,12 @@ class FitRows:
         scale = np.ones(len(self.labels)) if self.weights is None else self.weights
         fraud_total = float(scale[self.labels == 1].sum())
         return (float(scale[self.labels != 1].sum()) / fraud_total) ** exponent
+
+
+def _product(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return first * second
 
 
 class Fit(Protocol):

@@ -6,22 +6,30 @@ Features do not belong here; a split names transactions and copies nothing of th
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from fraud_platform.errors import DataError
-from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN
+from fraud_platform.ingestion.labels import label_weights
+from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN, SOURCE_COLUMN
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
 
 SplitStrategy = Literal["stratified", "time_ordered"]
+NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
+
+# How much a label counts in fits.
+WEIGHT_COLUMN = "label_weight"
 TRAIN, VALIDATION, TEST, GAP = SPLITS = ("train", "validation", "test", "gap")
 
 # Of all rows, in percent: where training ends, and where validation does.
 TRAIN_END_PERCENT, VALIDATION_END_PERCENT = 70, 85
+# What training and validation share where the test split is held out.
+_HELD_OUT = VALIDATION_END_PERCENT
 # With fewer, 15 % of them is one: no split could be judged.
 MINIMUM_FRAUD_COUNT = 10
 
@@ -55,6 +63,12 @@ def splits_schema() -> "DataFrameSchema":
                 title="Twins",
                 description="equal for transactions so alike that they must not be on both sides of a split",
             ),
+            WEIGHT_COLUMN: pa.Column(
+                float,
+                pa.Check.gt(0),
+                title="Label weight",
+                description="how much the label counts when a model is fitted, by its source; figures count all alike",
+            ),
         },
         name="splits",
         title="Splits",
@@ -83,23 +97,27 @@ def splits_schema() -> "DataFrameSchema":
     )
 
 
-def labels_as_of(labels_by_day: Mapping[date, pd.DataFrame]) -> pd.DataFrame:
-    """What is known of each transaction after the last of these days: `transaction_id`, `Class` (int8), sorted by id.
+def labels_as_of(
+    labels_by_day: Mapping[date, pd.DataFrame], weight_by_source: Mapping[str, float] = NO_WEIGHTS
+) -> pd.DataFrame:
+    """What is known of each transaction after the last of these days: `transaction_id`, `Class` (int8) and
+    `label_weight`, sorted by id.
 
     Args:
-        labels_by_day: labels (`transaction_id`, `Class`, ...) by the day they arrived; a later day supersedes an
+        labels_by_day: labels (`transaction_id`, `Class`, `source`) by the day they arrived; a later day supersedes an
             earlier one.
+        weight_by_source: how much a label counts in fits; 1 where its source is not named.
     """
-    columns = [ID_COLUMN, LABEL_COLUMN]
-    tables = [labels_by_day[day][columns] for day in sorted(labels_by_day)]
+    tables = [_weighted(labels_by_day[day], weight_by_source) for day in sorted(labels_by_day)]
     if not tables:
-        return pd.DataFrame({ID_COLUMN: pd.Series(dtype=object), LABEL_COLUMN: pd.Series(dtype=np.int8)})
+        types = {ID_COLUMN: object, LABEL_COLUMN: np.int8, WEIGHT_COLUMN: np.float64}
+        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
     known = pd.concat(tables, ignore_index=True).drop_duplicates(ID_COLUMN, keep="last")
     return known.sort_values(ID_COLUMN, ignore_index=True).astype({LABEL_COLUMN: np.int8})
 
 
 def split_transactions(
-    labelled: pd.DataFrame, *, strategy: SplitStrategy, seed: int, gap_days: int = 0
+    labelled: pd.DataFrame, *, strategy: SplitStrategy, seed: int, gap_days: int = 0, holdout_days: int = 0
 ) -> pd.DataFrame:
     """Every labelled transaction with its split, ordered by day, then id; the order of rows in `labelled` is without
     effect.
@@ -107,21 +125,25 @@ def split_transactions(
     "stratified" ranks each class by a seeded hash of `transaction_id` and cuts at 70 % and 85 %: each split has its
     share of either class, to within one row or one group of twins. A transaction keeps its place in the ranking when
     others join, so one that judged an earlier model hardly ever trains a later one, and champion and challenger can be
-    compared fairly. Twins go where the first of them goes; legitimate twins of a fraud go with the fraud.
+    compared fairly. Twins go where the first of them goes; legitimate twins of a fraud go with the fraud. With
+    `holdout_days` the last labelled days judge instead, later twins of what lies before them left out ("gap"), and the
+    ranking divides the days before between train and validation, 70 to 15.
 
     "time_ordered" cuts at the times before which 70 % and 85 % of the rows lie; rows of equal time stay together. The
     `gap_days` after each cut are left out ("gap"), as labels of the days before a cut would not all have arrived, and
     so are later twins of what lies before a cut.
 
     Args:
-        labelled: `transaction_id` (unique), `day`, `event_time`, `Class` (0 or 1), and `twin_of`, the transaction_id of
-            the first of its near-twins or its own; n rows.
+        labelled: `transaction_id` (unique), `day`, `event_time`, `Class` (0 or 1), `label_weight`, and `twin_of`, the
+            transaction_id of the first of its near-twins or its own; n rows.
         strategy: how to choose.
         seed: of the stratified choice.
         gap_days: days left out after each cut; time-ordered only.
+        holdout_days: last labelled days that are the test split; stratified only. 0: none.
 
     Returns:
-        `transaction_id`, `day` (datetime64[us]), `Class` (int8), `split`, `twin_group`; see `splits_schema`.
+        `transaction_id`, `day` (datetime64[us]), `Class` (int8), `split`, `twin_group`, `label_weight`; see
+        `splits_schema`.
 
     Raises:
         DataError: an id repeats, a label is missing, there are fewer than 10 frauds, or a split would lack a class.
@@ -130,7 +152,11 @@ def split_transactions(
         raise ValueError(f"strategy must be one of {', '.join(get_args(SplitStrategy))}, not {strategy!r}")
     is_fraud = _checked_labels(labelled)
     groups, first_of_twins = pd.factorize(labelled["twin_of"])
-    if strategy == "stratified":
+    if strategy == "stratified" and holdout_days:
+        split = _without_later_twins(
+            _held_out(labelled["day"], first_of_twins, groups, is_fraud, seed, holdout_days), groups
+        )
+    elif strategy == "stratified":
         split = _stratified(first_of_twins, groups, is_fraud, seed)
     else:
         split = _without_later_twins(_time_ordered(labelled["event_time"], gap_days), groups)
@@ -151,9 +177,15 @@ def split_transactions(
             "twin_group": pd.util.hash_array(first_of_twins.to_numpy(dtype=object), categorize=False)[groups].view(
                 np.int64
             ),
+            WEIGHT_COLUMN: labelled[WEIGHT_COLUMN].to_numpy(np.float64),
         }
     )
     return table.sort_values(["day", ID_COLUMN], ignore_index=True)
+
+
+def _weighted(labels: pd.DataFrame, weight_by_source: Mapping[str, float]) -> pd.DataFrame:
+    weights = label_weights(labels[SOURCE_COLUMN], weight_by_source)
+    return labels[[ID_COLUMN, LABEL_COLUMN]].assign(**{WEIGHT_COLUMN: weights})
 
 
 def _checked_labels(labelled: pd.DataFrame) -> np.ndarray:
@@ -173,7 +205,27 @@ def _checked_labels(labelled: pd.DataFrame) -> np.ndarray:
     return is_fraud
 
 
-def _stratified(first_of_twins: pd.Index, groups: np.ndarray, is_fraud: np.ndarray, seed: int) -> np.ndarray:
+def _held_out(
+    days: "pd.Series[pd.Timestamp]",
+    first_of_twins: pd.Index,
+    groups: np.ndarray,
+    is_fraud: np.ndarray,
+    seed: int,
+    holdout_days: int,
+) -> np.ndarray:
+    day = pd.to_datetime(days).to_numpy(dtype="datetime64[D]")
+    is_earlier = day <= day.max() - np.timedelta64(holdout_days, "D")
+    split = np.full(len(day), TEST, dtype=object)
+    known, own_groups = np.unique(groups[is_earlier], return_inverse=True)
+    if len(known):
+        # All of these days: the share of the test split is not taken from them.
+        split[is_earlier] = _stratified(first_of_twins[known], own_groups, is_fraud[is_earlier], seed, whole=_HELD_OUT)
+    return split
+
+
+def _stratified(
+    first_of_twins: pd.Index, groups: np.ndarray, is_fraud: np.ndarray, seed: int, *, whole: int = 100
+) -> np.ndarray:
     # Two independent hashes: were one to collide across a cut, the order of rows would decide.
     values = first_of_twins.to_numpy(dtype=object)
     first, second = (
@@ -185,7 +237,7 @@ def _stratified(first_of_twins: pd.Index, groups: np.ndarray, is_fraud: np.ndarr
         members = np.flatnonzero(is_class)
         ranked = members[np.lexsort((second[members], first[members]))]
         before = np.cumsum(counted[ranked]) - counted[ranked]
-        train_end, validation_end = _cuts(int(counted[ranked].sum()))
+        train_end, validation_end = _cuts(int(counted[ranked].sum()), whole)
         split[ranked] = np.select([before < train_end, before < validation_end], [TRAIN, VALIDATION], TEST)
     return split[groups]
 
@@ -210,6 +262,7 @@ def _time_ordered(event_time: "pd.Series[pd.Timestamp]", gap_days: int) -> np.nd
     return split
 
 
-def _cuts(count: int) -> tuple[int, int]:
+def _cuts(count: int, whole: int = 100) -> tuple[int, int]:
     # Integers throughout: 0.7 * count is not exact.
-    return (count * TRAIN_END_PERCENT + 50) // 100, (count * VALIDATION_END_PERCENT + 50) // 100
+    half = whole // 2
+    return (count * TRAIN_END_PERCENT + half) // whole, (count * VALIDATION_END_PERCENT + half) // whole

@@ -190,14 +190,14 @@ def _folds(train: LabelledRows, seed: int) -> list[_Fold]:
     generator = np.random.default_rng(seed)
     fold_of_row = fold_of_rows(train.labels, train.twin_groups, count=FOLD_COUNT, seed=seed)
 
-    def rows(chosen: np.ndarray, limit: int) -> FitRows:
+    def rows(chosen: np.ndarray, limit: int, take: Callable[..., FitRows]) -> FitRows:
         positions, weights = subsample_legitimate(train.labels[chosen], limit, generator)
-        return FitRows.of(train, chosen[positions], weights)
+        return take(train, chosen[positions], weights)
 
     return [
         _Fold(
-            fit=rows(np.flatnonzero(fold_of_row != fold), FIT_LEGITIMATE_LIMIT),
-            judge=rows(np.flatnonzero(fold_of_row == fold), JUDGE_LEGITIMATE_LIMIT),
+            fit=rows(np.flatnonzero(fold_of_row != fold), FIT_LEGITIMATE_LIMIT, FitRows.to_learn),
+            judge=rows(np.flatnonzero(fold_of_row == fold), JUDGE_LEGITIMATE_LIMIT, FitRows.of),
         )
         for fold in range(FOLD_COUNT)
     ]

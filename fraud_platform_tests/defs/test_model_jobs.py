@@ -4,8 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from fraud_platform.defs.history import cause_of_failure
+from fraud_platform.defs.history import cause_of_failure, latest_materialisation_metadata
 from fraud_platform.defs.runs import QUIET
+from fraud_platform.registry.shadow import begin_shadow
 from fraud_platform_tests.platform_home import PlatformHome, day_number, register_twin
 
 
@@ -47,3 +48,19 @@ def test_a_refusal_is_one_line_and_is_not_tried_again(copied_home):
     assert not result.success
     assert "there is no previous model to return to" in (cause_of_failure(result.all_events) or "")
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
+
+
+def test_a_damaged_challenger_costs_no_decision(copied_home, trained_home):
+    registry, day = copied_home.platform.registry, day_number(4)
+    twin = register_twin(registry, as_of=day_number(3))
+    begin_shadow(registry, twin, first_day=day, reason="a test")
+    # MLflow keeps absolute paths: what the copy registers lies where the original does.
+    (stored,) = (trained_home.settings.home / "mlflow-artifacts").rglob(f"{twin.run_id}/artifacts/model/*.zip")
+    stored.write_bytes(b"damaged")
+    copied_home.materialise(("daily_predictions",), day)
+    decided = copied_home.store.read_table("daily_predictions", day)
+    assert len(decided) == len(copied_home.store.read_table("features", day))
+    assert decided["fraud_probability"].notna().all()
+    assert decided["challenger_version"].isna().all()
+    told = latest_materialisation_metadata(copied_home.instance, "daily_predictions", day)
+    assert "somebody changed it" in told["challenger_problem"]

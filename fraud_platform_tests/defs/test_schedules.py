@@ -1,5 +1,6 @@
 """Clocks: every night for yesterday, and the first Sunday of each month for a new model."""
 
+import tempfile
 from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
@@ -8,12 +9,23 @@ import pytest
 from fraud_platform.definitions import defs
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.schedules import monthly_retraining_schedule
+from fraud_platform_tests.defs.test_history import materialise
 from fraud_platform_tests.platform_home import day_number
 
 
-def tick(schedule: dg.ScheduleDefinition, when: datetime) -> dg.RunRequest | str:
+def tick(schedule: dg.ScheduleDefinition, when: datetime, **shadow: str) -> dg.RunRequest | str:
+    """The request or why there is none, with this report of a shadow in the event log."""
     repository = defs.get_repository_def()
-    with dg.build_schedule_context(scheduled_execution_time=when, repository_def=repository) as context:
+    with (
+        # A schedule opens its instance anew, so it must be one that can be opened.
+        tempfile.TemporaryDirectory() as folder,
+        dg.DagsterInstance.local_temp(folder) as instance,
+        dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=when, repository_def=repository
+        ) as context,
+    ):
+        if shadow:
+            materialise(instance, "shadow_report", day_number(1), **shadow)
         evaluated = schedule.evaluate_tick(context)
     if not evaluated.run_requests:
         return evaluated.skip_message
@@ -55,6 +67,12 @@ def test_any_other_sunday_is_skipped_with_its_date(day):
     when = datetime.fromisoformat(f"{day}T03:00+00:00")
     assert when.strftime("%A") == "Sunday"
     assert tick(monthly_retraining_schedule, when) == f"{day} is not the first Sunday of its month"
+
+
+def test_a_month_waits_for_the_verdict_of_a_challenger_in_shadow():
+    when = datetime(2042, 12, 7, 3, tzinfo=UTC)
+    skipped = tick(monthly_retraining_schedule, when, challenger_version="2", action="extend")
+    assert str(skipped).startswith("version 2 is in shadow")
 
 
 def test_a_tick_that_is_caught_up_late_asks_for_what_it_would_have_asked_for():

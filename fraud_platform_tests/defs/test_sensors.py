@@ -125,6 +125,63 @@ def test_a_retraining_that_came_to_nothing_does_not_count(home, status):
     assert [request.run_key for request in tick(home, "retrain_on_drift_sensor")[0]] == [f"drift-{TWO}"]
 
 
+def shadowed(home: PlatformHome, action: str, *, settled: str = "", times: int = 1) -> None:
+    """What the report of a day says of a challenger, and how the runs that carried it out ended."""
+    materialise(home.instance, "shadow_report", TWO, challenger_version="2", action=action)
+    for _ in range(times if settled else 0):
+        create_run_for_test(
+            home.instance,
+            job_name="settle_shadow",
+            status=dg.DagsterRunStatus[settled],
+            tags={"fraud/change": "settlement of version 2"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("shadow", "is_asked"),
+    [
+        ({"action": "wait"}, False),
+        ({"action": "extend"}, False),
+        ({"action": "promote"}, False),  # said, and not done yet
+        ({"action": "promote", "settled": "STARTED"}, False),
+        ({"action": "reject", "settled": "FAILURE", "times": 2}, False),  # it is tried again
+        ({"action": "reject", "settled": "FAILURE", "times": 3}, True),  # and waits for a person
+        ({"action": "reject", "settled": "SUCCESS"}, True),
+        ({"action": "approve"}, True),  # so does this
+    ],
+)
+def test_no_model_is_asked_for_before_the_verdict_about_a_challenger_is_carried_out(home, shadow, is_asked):
+    drifts(home, TWO)
+    shadowed(home, **shadow)
+    requests, skipped, _ = tick(home, "retrain_on_drift_sensor")
+    assert bool(requests) is is_asked, skipped
+    assert is_asked or skipped.startswith("version 2 is in shadow")
+
+
+def test_a_model_rejected_in_shadow_has_answered_nothing(home):
+    retrained(home, "drift", ONE, action="shadow")
+    drifts(home, TWO)
+    assert tick(home, "retrain_on_drift_sensor")[0] == []
+    rejection = dg.AssetObservation("model_release", partition=ONE.isoformat(), metadata={"rejected": "1.1.0"})
+    home.instance.report_runless_asset_event(rejection)
+    assert len(tick(home, "retrain_on_drift_sensor")[0]) == 1
+
+
+def test_drift_away_from_a_champion_that_has_gone_asks_for_nothing(home):
+    materialise(home.instance, "model_release", ONE, action="released", model_version="1")
+    drifts(home, TWO)
+    materialise(home.instance, "drift_report", TWO, model_version="1")
+    assert len(tick(home, "retrain_on_drift_sensor")[0]) == 1
+    promotion = dg.AssetObservation("model_release", partition=ONE.isoformat(), metadata={"champion_version": "2"})
+    home.instance.report_runless_asset_event(promotion)
+    requests, skipped, _ = tick(home, "retrain_on_drift_sensor")
+    assert (requests, skipped) == ([], f"the drift of {TWO} is that of version 1; version 2 decides next")
+    # What is made and not released changes nothing.
+    materialise(home.instance, "drift_report", TWO, model_version="2")
+    materialise(home.instance, "model_release", TWO, action="kept", model_version="3")
+    assert len(tick(home, "retrain_on_drift_sensor")[0]) == 1
+
+
 def test_what_another_trigger_asked_for_earlier_does_not_answer_drift(home):
     retrained(home, "schedule", ONE, action="released")
     drifts(home, TWO)

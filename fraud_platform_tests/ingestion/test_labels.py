@@ -134,7 +134,7 @@ def test_a_correction_reverses_a_label_for_later_days_and_not_for_earlier_ones(
     land: Callable[..., Path], zone: LandingZone
 ) -> None:
     known = {YESTERDAY: transactions("a"), DAY: transactions("b")}
-    first = transactions(a=1)[["transaction_id", "Class"]].astype({"Class": "int8"})
+    first = transactions(a=1)[["transaction_id", "Class"]].astype({"Class": "int8"}).assign(source="transaction_file")
     land("disputes.csv", "transaction_id,Class\na,0\n", kind="labels")
     by_day = {YESTERDAY: first, DAY: labels_of_day(zone, DAY, known).labels}
 

@@ -7,9 +7,9 @@ from fraud_platform.registry.memory_registry import MemoryRecords, MemoryRegistr
 from fraud_platform.registry.record_registry import RecordRegistry
 from fraud_platform_tests.registry.registration import InterruptedStore, champions, march, promote, register
 
-# What a promotion over a champion writes: announcement, previous, champion, confirmation, reason, stage, stage of the
-# old champion, challenger alias.
-WRITE_COUNT = 8
+# What a promotion over a champion writes: why its reign begins, announcement, previous, champion, confirmation, reason,
+# stage, stage of the old champion, challenger alias.
+WRITE_COUNT = 9
 
 
 def with_a_champion_and_a_challenger(registry: RecordRegistry) -> RecordRegistry:
@@ -26,7 +26,7 @@ def interrupted(registry: RecordRegistry, at_write: int, *, is_answer_lost: bool
         promote(RecordRegistry(dying), "3", 5, hour=2)
 
 
-def test_a_promotion_takes_eight_writes() -> None:
+def test_a_promotion_takes_nine_writes() -> None:
     registry = with_a_champion_and_a_challenger(MemoryRegistry())
     counting = InterruptedStore(registry._store, at_write=WRITE_COUNT + 1, is_answer_lost=False)
     promote(RecordRegistry(counting), "3", 5, hour=2)

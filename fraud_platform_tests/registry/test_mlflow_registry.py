@@ -56,6 +56,7 @@ def test_mlflow_shows_description_tags_aliases_and_the_run(
         "origin": "replayed",
         "cause": "schedule",
         "promotion_reason": "it is better",
+        "promoted_because.2026-03-01T12:00:00.000000Z": "it is better",
     }
 
 

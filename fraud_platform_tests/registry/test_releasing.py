@@ -56,6 +56,22 @@ def test_the_first_good_model_decides_from_the_day_after_its_as_of_day(registry,
     assert registry.load("champion").digest == bundle.digest
 
 
+def test_days_that_were_decided_while_a_model_was_made_keep_their_decisions(registry, bundle):
+    first = release(registry, bundle, day=7)
+    rival = candidate(note="made over two days")
+    release(registry, rival, trigger="drift", champion=(first.version, bundle), day=8, first_day=march(11))
+    assert champions(registry, 8, 9, 10, 11) == ["1", "1", "1", "2"]
+
+
+def test_a_shadow_begins_on_the_first_undecided_day(registry, bundle):
+    first = release(registry, bundle, day=7)
+    rival = candidate(note="made over two days")
+    facts = {"trigger": "drift", "champion": (first.version, bundle), "policy": ReleasePolicy(shadow_days=7)}
+    assert release(registry, rival, day=8, first_day=march(11), **facts).action == "shadow"
+    shadowed = [challenger_of_day(registry, march(day)) for day in (9, 10, 11)]
+    assert [version.version if version else None for version in shadowed] == [None, None, "2"]
+
+
 def test_a_model_that_fails_a_gate_is_kept_away_from_the_alias(registry, bundle):
     released = release(registry, bundle, gates=FAILING)
     assert released.action == "rejected"

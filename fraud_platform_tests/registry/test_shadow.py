@@ -36,6 +36,10 @@ EQUAL = ShadowFigures(
         ({"day_count": 6}, "wait", "6 of 7 days are scored"),
         ({"challenger_alerts": 40}, "promote", "realised F1"),  # twice as many are allowed
         ({"challenger_alerts": 41}, "reject", "it raises 41 alerts, the champion 20"),
+        # What they are worth is not known before labels are.
+        ({"challenger_alerts": 41, "fraud_count": 9}, "extend", "9 frauds"),
+        # Drift has made the champion blind: whoever sees alerts more, and labels say it is right.
+        ({"challenger_alerts": 41, "champion_f1": 0.3}, "promote", "realised F1 is 0.800, the champion's 0.300"),
         # Where the champion hardly alerts, up to twenty say nothing.
         ({"champion_alerts": 1, "challenger_alerts": 20}, "promote", "realised F1"),
         ({"fraud_count": 9}, "extend", "9 frauds have mature labels, at least 10"),

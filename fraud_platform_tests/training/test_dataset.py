@@ -82,3 +82,15 @@ def test_a_stated_fraud_rate_weights_legitimate_rows_by_the_classes_of_all_split
     assert rows.weights is not None
     assert list(rows.weights) == pytest.approx([6.0, 1.0, 1.0, 6.0])
     assert assemble(FEATURES, SPLITS, "train").weights is None
+
+
+def test_label_weights_come_with_the_rows_and_only_where_they_differ_from_one() -> None:
+    weighted = SPLITS.assign(label_weight=[0.5, 1.0, 2.0, 1.0, 1.0])
+    train = assemble(FEATURES, weighted, "train")
+    assert train.label_weights is not None
+    assert list(train.label_weights) == [1.0, 2.0, 0.5, 1.0]  # a, b, d, e
+    assert list(train.take(np.array([2, 1])).label_weights) == [0.5, 2.0]
+    test = assemble(FEATURES, weighted, "test")
+    assert test.label_weights is None
+    assert list(test.beside(train).label_weights) == [1.0, 1.0, 2.0, 0.5, 1.0]
+    assert train.weights is None, "figures count every label alike"

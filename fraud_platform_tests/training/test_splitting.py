@@ -29,6 +29,7 @@ def make_labelled(count: int, fraud_count: int, seed: int = 0, days: int = 20) -
             "Class": labels,
             # Each its own twin.
             "twin_of": ids,
+            "label_weight": 1.0,
         }
     )
 
@@ -116,10 +117,32 @@ def test_time_ordered_cuts_fall_where_70_and_85_percent_of_rows_lie() -> None:
             "day": day,
             "event_time": day.tz_localize("UTC"),
             "Class": (np.arange(100) % 5 == 0).astype(np.int8),
+            "label_weight": 1.0,
         }
     )
     splits = split_transactions(labelled, strategy="time_ordered", seed=0, gap_days=3)["split"]
     assert list(splits) == ["train"] * 70 + ["gap"] * 3 + ["validation"] * 12 + ["gap"] * 3 + ["test"] * 12
+
+
+def test_held_out_days_judge_and_the_days_before_are_divided_70_to_15() -> None:
+    labelled = make_labelled(2_000, 200, days=20)
+    splits = split_transactions(labelled, strategy="stratified", seed=3, holdout_days=5)
+    is_held_out = splits["day"] > splits["day"].max() - pd.Timedelta(days=5)
+    assert (splits["split"] == "test").equals(is_held_out)
+    earlier = splits[~is_held_out]
+    for label in (0, 1):
+        of_class = earlier[earlier["Class"] == label]
+        assert abs((of_class["split"] == "train").sum() - len(of_class) * 70 / 85) <= 1
+    # A later twin of what was learned from cannot judge.
+    twins = labelled.sort_values("event_time").reset_index(drop=True)
+    twins.loc[len(twins) - 1, "twin_of"] = twins.loc[0, "transaction_id"]
+    again = split_transactions(twins, strategy="stratified", seed=3, holdout_days=5).set_index("transaction_id")
+    assert again.loc[twins["transaction_id"].iloc[-1], "split"] == "gap"
+
+
+def test_more_days_held_out_than_there_are_is_refused() -> None:
+    with pytest.raises(DataError, match="the train split would hold no fraud"):
+        split_transactions(make_labelled(200, 20, days=3), strategy="stratified", seed=3, holdout_days=5)
 
 
 @given(labelled=labelled_tables, seed=st.integers(0, 2**31), pairs=st.integers(1, 20))
@@ -192,9 +215,23 @@ def test_later_labels_supersede_earlier_ones() -> None:
     known = labels_as_of(
         {date(2026, 1, 3): arrived(b=1), date(2026, 1, 1): arrived(c=1, b=0), date(2026, 1, 2): arrived(a=0)}
     )
-    assert known.to_dict("list") == {"transaction_id": ["a", "b", "c"], "Class": [0, 1, 1]}
+    assert known.to_dict("list") == {
+        "transaction_id": ["a", "b", "c"],
+        "Class": [0, 1, 1],
+        "label_weight": [1.0, 1.0, 1.0],
+    }
     assert known["Class"].dtype == np.int8
 
 
 def test_no_labels_are_an_empty_table() -> None:
-    assert labels_as_of({}).shape == (0, 2)
+    assert labels_as_of({}).shape == (0, 3)
+
+
+def test_a_label_weighs_what_the_source_that_stands_weighs() -> None:
+    def arrived(source: str) -> pd.DataFrame:
+        return pd.DataFrame({"transaction_id": ["a"], "Class": np.array([1], np.int8), "source": source})
+
+    by_day = {date(2026, 1, 1): arrived("customer_dispute"), date(2026, 1, 2): arrived("analyst_review")}
+    weights = {"customer_dispute": 0.5, "analyst_review": 2.0}
+    assert labels_as_of(by_day, weights)["label_weight"].tolist() == [2.0]
+    assert labels_as_of({day: by_day[day] for day in list(by_day)[:1]}, weights)["label_weight"].tolist() == [0.5]

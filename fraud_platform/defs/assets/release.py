@@ -66,6 +66,7 @@ def model_release(
         run_id=run_id,
         policy=platform.policy,
         trained=trained,
+        first_day=platform.first_undecided_day(day),
     )
     pictures = pictures_in(latest_materialisation_metadata(context.instance, "validation_metrics", day))
     page = card_page(f"fraud_detector {released.version.semver}", released.model_card, pictures)
@@ -88,6 +89,9 @@ def model_release(
             "model_version": released.version.version,
             "model_semver": released.version.semver,
             "champion": released.champion,
+            # Figures, so that the page plots them from model to model.
+            "test_f1": validation_metrics["test"]["f1"]["value"],
+            "test_average_precision": validation_metrics["test"]["average_precision"]["value"],
             "audit_head": record_release(platform, context.run.run_id, released),
             "policy_version": released.policy.version,
             "policy": dict(released.policy.as_dict()),

@@ -20,7 +20,7 @@ WINDOW_COLUMNS = (ID_COLUMN, "event_time", *V_COLUMNS)
 @daily_asset(
     inputs={
         "features": Input(days_back=WINDOW, columns=WINDOW_COLUMNS),
-        "confirmed_labels": Input(days_back=WINDOW, columns=("transaction_id", "Class")),
+        "confirmed_labels": Input(days_back=WINDOW, columns=("transaction_id", "Class", "source")),
     },
     backfill_policy=ONE_RUN_PER_DAY,
     group_name=GROUP,
@@ -35,18 +35,27 @@ def splits(day: date, features: DayMap, confirmed_labels: DayMap, platform: Plat
 
     **What it does.** Takes the transactions of the training window whose labels had *arrived by the end of this day*,
     and divides them: stratified by a seeded hash of the transaction, or ordered in time with a gap
-    (`FRAUD_SPLIT_STRATEGY`). A transaction keeps its place in that ranking, so what judged one model seldom trains
-    the next.
+    (`FRAUD_SPLIT_STRATEGY`), or with the last days held out to judge (`FRAUD_HOLDOUT_DAYS`). While drift lasts, only
+    what came after its beginning may be taken (`FRAUD_DRIFT_WINDOW`). A transaction keeps its place in the ranking, so
+    what judged one model seldom trains the next. `label_weight` says how much each label counts in fits, by its source
+    (`FRAUD_LABEL_WEIGHTS`).
     """
     from fraud_platform.training.splitting import split_transactions, splits_schema
-    from fraud_platform.training.window import label_window
+    from fraud_platform.training.window import label_window, learning_window
 
     settings = platform.settings
+    window = learning_window(
+        label_window(features, confirmed_labels, settings.label_weights),
+        strategy=settings.drift_window,
+        began=platform.drift_began(day),
+        min_fraud_count=settings.drift_min_frauds,
+    )
     table = split_transactions(
-        label_window(features, confirmed_labels),
+        window.transactions,
         strategy=settings.split_strategy,
         seed=settings.seed,
         gap_days=settings.split_gap_days,
+        holdout_days=settings.holdout_days,
     )
     counts = table.groupby("split", observed=True)["Class"].agg(["size", "sum"])
     return dg.Output(
@@ -57,6 +66,9 @@ def splits(day: date, features: DayMap, confirmed_labels: DayMap, platform: Plat
             "frauds_by_split": {str(name): int(count) for name, count in counts["sum"].items()},
             "strategy": settings.split_strategy,
             "seed": settings.seed,
+            "label_weights": dict(settings.label_weights),
             "window": f"{min(features)} to {max(features)}",
+            "learned_from": window.reason,
+            "holdout_days": settings.holdout_days,
         },
     )

@@ -75,7 +75,7 @@ def trained_model(
             known_points=platform.known_points(day),
             budget=SearchBudget(trials=settings.search_trials, seconds=settings.search_seconds),
             seed=settings.seed,
-            baseline=baseline_profile(footers, last_days=settings.drift_baseline_days),
+            baseline=baseline_profile(footers, splits, last_days=settings.drift_baseline_days),
             data_version=data_version,
             as_of=day,
             origin=origin,

@@ -1,0 +1,68 @@
+"""The command about a period of the platform: its monthly or quarterly report.
+
+What is in it belongs to `monitoring.period` and `monitoring.period_report`.
+"""
+
+from typing import Annotated
+
+import typer
+
+from fraud_platform.cli_governance import trail_of
+from fraud_platform.cli_models import open_registry
+from fraud_platform.errors import PlatformError
+from fraud_platform.settings import load_settings
+from fraud_platform.storage import DayStore, open_location, write_atomically
+from fraud_platform.terminal import out, print_markdown
+
+
+def report(
+    month: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="The month, such as 2026-10.")] = None,
+    quarter: Annotated[str | None, typer.Option(metavar="YYYY-Qn", help="The quarter, such as 2026-Q3.")] = None,
+    output: Annotated[
+        str | None, typer.Option(help="Where it goes: .html, with its plots inside, or .md; default: shown here.")
+    ] = None,
+) -> None:
+    """A month or quarter in one page: decisions, performance, drift, models, labels, audit trail, the champion's card.
+
+    That of a quarter also holds the fairness audit: alerts and errors by bands of amount and hour.
+
+    Example: fraud-platform report --month 2026-10 --output october.html
+    """
+    from fraud_platform.monitoring.fairness import audit_counts
+    from fraud_platform.monitoring.outcome import LabelRules
+    from fraud_platform.monitoring.period import Period, gather
+    from fraud_platform.monitoring.period_fairness import count_period
+    from fraud_platform.monitoring.period_plot import draw_period
+    from fraud_platform.monitoring.period_report import period_report
+    from fraud_platform.registry.card_page import as_picture, card_page
+
+    if (month is None) == (quarter is None):
+        raise typer.BadParameter("say which: --month YYYY-MM or --quarter YYYY-Qn")
+    target = open_location(output) if output is not None else None
+    if target is not None and target.suffix not in (".html", ".md"):
+        raise PlatformError(f"cannot write {target.name}: name the output .html or .md")
+    period = Period.month(month) if month is not None else Period.quarter(str(quarter))
+    settings = load_settings()
+    store = DayStore.at(settings.storage_url)
+    facts = gather(period, store=store, registry=open_registry(), trail=trail_of(settings))
+    champion = facts.tenures[-1].version if facts.tenures else None
+    is_stored = champion is not None and store.exists("model_card", champion.as_of, "json")
+    stored = store.read_json("model_card", champion.as_of) if champion is not None and is_stored else {}
+    is_own = champion is not None and stored.get("version") == champion.version
+    rules = LabelRules(delay_days=settings.label_delay_days, unlabelled_is_legitimate=settings.unlabelled_is_legitimate)
+    counts = count_period(period, store=store, rules=rules) if quarter is not None else None
+    markdown = period_report(
+        facts,
+        sections=[audit_counts(counts).as_markdown()] if counts is not None else [],
+        card=stored["markdown"] if is_own else None,
+        semver=champion.semver if champion is not None else None,
+    )
+    if target is None:
+        print_markdown(markdown)
+        return
+    if target.suffix == ".html":
+        lead = {f"F1 by week, {period.name}": as_picture(draw_period(facts))}
+        pictures = stored["pictures"] if is_own else {}
+        markdown = card_page(f"Fraud detection, {period.name}", markdown, pictures, lead)
+    write_atomically(target, markdown.encode())
+    out.print(f"report of {period.name}: {output}", soft_wrap=True, highlight=False)
