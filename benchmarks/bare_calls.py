@@ -5,6 +5,7 @@ Tables are handed on in memory; each is validated against its contract and store
 
 from datetime import UTC, date, datetime, timedelta
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.defs.partitions import ROLLING_DAYS
 from fraud_platform.features.engineering import build_features
 from fraud_platform.features.profile import profile_table
@@ -26,7 +27,6 @@ from fraud_platform.scoring.review_queue import review_queue, review_queue_schem
 from fraud_platform.scoring.schema import daily_predictions_schema
 from fraud_platform.scoring.scorer import profile_scores, score_day
 from fraud_platform.settings import Settings
-from fraud_platform.storage import DayStore
 
 
 def process_day(settings: Settings, day: date, storage_url: str) -> None:

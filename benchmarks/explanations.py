@@ -51,8 +51,8 @@ def explainer_of(trees: Any) -> Callable[[Any], Any]:
 
 def measure_reasons(store: Any, day: date, bundle: Any, repeats: int) -> None:
     """What the reasons of the day's alerts add to scoring it: to the step from stored features to stored decisions."""
+    from fraud_platform.day_store import DayStore
     from fraud_platform.scoring.scorer import profile_scores, score_day
-    from fraud_platform.storage import DayStore
     from fraud_platform.training.thresholds import DecisionThreshold
 
     moment, aside = datetime.now(UTC), DayStore(store.root / "aside")
@@ -113,13 +113,13 @@ def main(repeats: int) -> None:
     with temporary_home() as home:
         from upath import UPath
 
+        from fraud_platform.day_store import DayStore
         from fraud_platform.defs import runs
         from fraud_platform.defs.instance import open_instance
         from fraud_platform.registry.champion import model_for_day
         from fraud_platform.registry.mlflow_registry import MlflowRegistry
         from fraud_platform.scoring.explained_day import explain_day, scored_day
         from fraud_platform.settings import load_settings
-        from fraud_platform.storage import DayStore
         from fraud_platform.training import contest
         from fraud_platform.training.dataset import feature_matrix
 

@@ -25,8 +25,8 @@ from temporary_home import simulated_day, temporary_home
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from fraud_platform.day_store import DayStore
     from fraud_platform.exporter.serving import Exporter
-    from fraud_platform.storage import DayStore
 
 DAYS, ROWS = 365, 2_000
 LIMIT_MILLISECONDS = 100

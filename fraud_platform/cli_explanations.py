@@ -13,10 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fraud_platform.cli_days import parse_day
 from fraud_platform.cli_governance import trail_of
 from fraud_platform.cli_models import open_registry
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.tombstones import key_of, read_tombstones, transaction_subject
 from fraud_platform.settings import load_settings
-from fraud_platform.storage import DayStore, open_location, write_atomically
+from fraud_platform.storage import open_location, write_atomically
 from fraud_platform.terminal import err, out, print_markdown
 
 if TYPE_CHECKING:

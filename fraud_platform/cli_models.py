@@ -10,9 +10,10 @@ import typer
 
 from fraud_platform.cli_days import parse_day
 from fraud_platform.cli_governance import trail_of
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings
-from fraud_platform.storage import DayStore, open_location, write_atomically
+from fraud_platform.storage import open_location, write_atomically
 from fraud_platform.terminal import out, print_change, print_facts, print_markdown, print_tenures, print_versions
 
 if TYPE_CHECKING:

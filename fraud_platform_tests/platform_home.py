@@ -16,6 +16,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.definitions import defs
 from fraud_platform.defs import runs
 from fraud_platform.defs.deployments import resources
@@ -28,7 +29,6 @@ from fraud_platform.settings import Settings, load_settings
 from fraud_platform.simulation.delivery import land_days
 from fraud_platform.simulation.drift import DriftInjection
 from fraud_platform.simulation.simulator import simulate
-from fraud_platform.storage import DayStore
 
 FIRST = date.fromisoformat(DAYS.get_first_partition_key() or "")
 INGESTED = ("raw_transactions", "confirmed_labels", "features")

@@ -18,6 +18,7 @@ ROOMS = (
     "setting_fields",
     "settings",
     "storage",
+    "day_store",
     "settings_file",
     "metrics",
     "contracts",

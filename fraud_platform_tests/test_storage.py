@@ -11,8 +11,8 @@ import pyarrow.parquet
 import pytest
 from upath import UPath
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.storage import (
-    DayStore,
     canonical_json,
     create_exclusively,
     open_location,

@@ -5,13 +5,13 @@ A demo's traces are told by their origin: files named simulated or replayed, mod
 
 import dagster as dg
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.defs.instance import open_instance
 from fraud_platform.defs.jobs import DAILY_ASSETS, RETRAINING_ASSETS
 from fraud_platform.errors import PlatformError
 from fraud_platform.ingestion.landing import LandingZone, origin_of
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
 from fraud_platform.settings import Settings
-from fraud_platform.storage import DayStore
 
 ASSETS = (*DAILY_ASSETS, *RETRAINING_ASSETS)
 DEMO_ORIGINS = ("simulated", "replayed")

@@ -11,9 +11,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.defs.daily_asset import DayMap
 from fraud_platform.errors import DataError
-from fraud_platform.storage import DayStore, open_location
+from fraud_platform.storage import open_location
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.defs.previews import accepted_previews
 from fraud_platform.governance.audit import AuditTrail, open_trail
 from fraud_platform.governance.tombstones import Tombstones, key_of, read_tombstones, transaction_subject
 from fraud_platform.registry.registry import CHAMPION
 from fraud_platform.settings import Settings, load_settings
-from fraud_platform.storage import DayStore
 
 if TYPE_CHECKING:
     from fraud_platform.ingestion.landing import LandingZone

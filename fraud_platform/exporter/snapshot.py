@@ -11,12 +11,12 @@ from threading import Lock
 from time import perf_counter
 from typing import Any
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.defs.doctor import Finding, examined
 from fraud_platform.defs.instance import open_instance
 from fraud_platform.defs.watched_history import History, HistoryReader
 from fraud_platform.monitoring.stored_figures import DriftFigures, OutcomeFigures, drift_figures, outcome_figures
 from fraud_platform.registry.registry import CHAMPION, ModelRegistry, ModelVersion
-from fraud_platform.storage import DayStore
 
 SOURCES = ("history", "storage", "registry")
 

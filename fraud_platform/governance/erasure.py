@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from fraud_platform.storage import DayStore
+from fraud_platform.day_store import DayStore
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
-from fraud_platform.storage import DayStore
 
 
 @dataclass(frozen=True)

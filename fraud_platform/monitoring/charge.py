@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.registry.champion import DayModel, model_for_day
 from fraud_platform.registry.registry import ModelRegistry, ModelVersion
 from fraud_platform.registry.shadow import challenger_of_day
-from fraud_platform.storage import DayStore
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from fraud_platform.storage import DayStore
+from fraud_platform.day_store import DayStore
 
 # A card is read by people; older days are counted in its first sentence.
 DAYS_SHOWN = 31

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import AuditTrail, is_wanted
 from fraud_platform.governance.audit_entry import AuditEntry
 from fraud_platform.ingestion.schema import LABEL_COLUMN, SOURCE_COLUMN
 from fraud_platform.metrics import ratio
 from fraud_platform.registry.registry import ModelRegistry, Tenure
-from fraud_platform.storage import DayStore
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])")

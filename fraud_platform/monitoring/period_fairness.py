@@ -6,12 +6,12 @@ What the counts say belongs to `fairness`, the page around it to `period_report`
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.ingestion.label_lookup import LabelFacts, labels_concerning
 from fraud_platform.monitoring.band_counts import DecisionCounts
 from fraud_platform.monitoring.outcome import LabelRules, labelled_decisions
 from fraud_platform.monitoring.performance import UNKNOWN
 from fraud_platform.monitoring.period import Period
-from fraud_platform.storage import DayStore
 
 
 def count_period(period: Period, *, store: DayStore, rules: LabelRules) -> DecisionCounts | None:

@@ -9,13 +9,13 @@ from datetime import date, datetime
 import pandas as pd
 import pyarrow as pa
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.features.engineering import RAW_COLUMNS, build_features
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.governance.tombstones import Tombstones
 from fraud_platform.ingestion.identity import day_in_identifier
 from fraud_platform.ingestion.schema import ID_COLUMN
-from fraud_platform.storage import DayStore
 
 DECISIONS, FEATURES, RAW = "daily_predictions", "features", "raw_transactions"
 

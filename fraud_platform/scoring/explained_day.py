@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from upath import UPath
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.features.engineering import RAW_COLUMNS, build_features
 from fraud_platform.features.schema import FEATURE_NAMES
@@ -19,7 +20,7 @@ from fraud_platform.ingestion.schema import ID_COLUMN
 from fraud_platform.registry.registry import ModelVersion
 from fraud_platform.scoring.decision_record import DECISIONS, FEATURES, RAW, require_scored
 from fraud_platform.scoring.explanations import explain_probabilities
-from fraud_platform.storage import DayStore, written_in_parts
+from fraud_platform.storage import written_in_parts
 from fraud_platform.training.dataset import feature_matrix
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from s3fs.errors import translate_boto_error
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset, retried_only_where_time_helps
 from fraud_platform.defs.daily_check import Verdict, daily_check
 from fraud_platform.defs.io_managers import DescribedTable, DocumentIOManager, FooterIOManager, TableIOManager
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.defs.resources import Platform
 from fraud_platform.errors import DataError
-from fraud_platform.storage import DayStore
 
 FIRST = date.fromisoformat(DAYS.get_first_partition_key())
 RANGE = [FIRST + timedelta(days=position) for position in range(4)]

@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.defs.io_managers import (
     BundleIOManager,
     DescribedTable,
@@ -15,7 +16,6 @@ from fraud_platform.defs.io_managers import (
 )
 from fraud_platform.defs.partitions import DAYS
 from fraud_platform.errors import DataError, ModelError
-from fraud_platform.storage import DayStore
 from fraud_platform_tests.platform_home import day_number
 from fraud_platform_tests.registry.candidates import candidate
 

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.log_retention import archive, expired_archives, old_logs, remove_archive
 from fraud_platform.governance.retention import expired_days, remove, retention_rules
-from fraud_platform.storage import DayStore, open_location
+from fraud_platform.storage import open_location
 
 TODAY = date(2026, 11, 25)
 PERIODS = {"decisions_days": 2557, "transactions_days": 700, "features_days": 400, "reports_days": 30}

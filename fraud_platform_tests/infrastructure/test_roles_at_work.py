@@ -49,8 +49,8 @@ def places(applied: Terraform, open_buckets: None, monkeypatch: pytest.MonkeyPat
 
 def _look_around(places: dict[str, str]) -> None:
     """What sensors do: they look at what landed and at what is stored."""
+    from fraud_platform.day_store import DayStore
     from fraud_platform.ingestion.landing import LandingZone
-    from fraud_platform.storage import DayStore
 
     zone = LandingZone.at(places["FRAUD_LANDING"])
     assert zone.days() == [DAY]
@@ -63,10 +63,10 @@ def _look_around(places: dict[str, str]) -> None:
 
 def _work(places: dict[str, str]) -> None:
     """What runs do: they read what landed, write, read and remove files, and say so in the audit trail."""
+    from fraud_platform.day_store import DayStore
     from fraud_platform.governance.audit import open_trail
     from fraud_platform.ingestion.landing import LandingZone
     from fraud_platform.ingestion.transactions import ingest_day
-    from fraud_platform.storage import DayStore
 
     store = DayStore.at(places["FRAUD_STORAGE"])
     table = ingest_day(LandingZone.at(places["FRAUD_LANDING"]), DAY).transactions
@@ -102,7 +102,7 @@ def test_a_run_can_work(places: dict[str, str]) -> None:
 
 
 def test_the_exporter_can_read_what_is_stored(places: dict[str, str]) -> None:
-    from fraud_platform.storage import DayStore
+    from fraud_platform.day_store import DayStore
 
     store = DayStore.at(places["FRAUD_STORAGE"])
     store.write_json("drift_report", DAY, {"a": 1})

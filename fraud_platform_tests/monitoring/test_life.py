@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.monitoring.life import life_markdown, life_of
-from fraud_platform.storage import DayStore
 
 AS_OF = date(2026, 3, 1)
 

@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import AuditTrail, open_trail
 from fraud_platform.monitoring.period import Period, PeriodFacts, gather
 from fraud_platform.monitoring.period_plot import draw_period
 from fraud_platform.monitoring.period_report import period_report
 from fraud_platform.registry.memory_registry import MemoryRegistry
-from fraud_platform.storage import DayStore
 from fraud_platform_tests.registry.registration import NOON, march, register
 
 MARCH = Period.month("2026-03")

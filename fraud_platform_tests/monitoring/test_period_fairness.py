@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.ingestion.label_lookup import LabelFacts
 from fraud_platform.monitoring.outcome import LabelRules
 from fraud_platform.monitoring.period import Period
 from fraud_platform.monitoring.period_fairness import count_period
-from fraud_platform.storage import DayStore
 from fraud_platform_tests.registry.registration import march
 
 QUARTER = Period.quarter("2026-Q1")

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.features.engineering import build_features
 from fraud_platform.features.profile import profile_table
 from fraud_platform.features.schema import FEATURE_NAMES
@@ -12,7 +13,6 @@ from fraud_platform.ingestion.schema import V_COLUMNS
 from fraud_platform.registry.memory_registry import MemoryRegistry
 from fraud_platform.registry.registry import ModelVersion
 from fraud_platform.scoring.scorer import score_day
-from fraud_platform.storage import DayStore
 from fraud_platform.training.bundle import ModelBundle
 
 SCORED_AT = datetime(2026, 3, 9, 1, 30, tzinfo=UTC)

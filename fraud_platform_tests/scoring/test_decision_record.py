@@ -4,12 +4,12 @@ from datetime import date
 
 import pytest
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import ModelError, PlatformError
 from fraud_platform.governance.tombstones import NOTHING_ERASED, leave_tombstones, read_tombstones
 from fraud_platform.scoring.decision_record import find_decision
 from fraud_platform.scoring.explained_decision import deciding_version, explain_decision
 from fraud_platform.scoring.explanation_document import explanation_markdown, explanation_page
-from fraud_platform.storage import DayStore
 from fraud_platform.training.calibration import Calibration
 from fraud_platform_tests.scoring.models import boosted_trees, bundle_of, plausible_rows
 from fraud_platform_tests.scoring.scored_days import DATA_VERSION, registered, store_scored_day, with_baseline

@@ -7,12 +7,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.scoring import explained_day
 from fraud_platform.scoring.explained_day import explain_day, scored_day
 from fraud_platform.scoring.explanations import explain_probabilities
-from fraud_platform.storage import DayStore, open_location
+from fraud_platform.storage import open_location
 from fraud_platform_tests.scoring.models import boosted_trees, bundle_of
 from fraud_platform_tests.scoring.scored_days import DATA_VERSION, registered, store_scored_day
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.errors import DataError
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.ingestion.schema import LANDED_COLUMNS
 from fraud_platform.scoring.schema import PREDICTION_COLUMNS, SCORE_FILE_COLUMNS, daily_predictions_schema
 from fraud_platform.scoring.scorer import count_alerts, profile_scores, rank_by_suspicion, score_day, score_file
-from fraud_platform.storage import DayStore
 from fraud_platform.training.calibration import sigmoid
 from fraud_platform_tests.scoring.models import Line, boosted_trees, bundle_of, features_of
 
