@@ -79,11 +79,11 @@ check: setup  ## format check, lint, types, definitions, tests: what CI runs
 
 # Two processes, for each runs programs of its own that want a core.
 .PHONY: audit-chaos
-audit-chaos: setup  ## kill, starve and deceive both chains hundreds of times; half an hour
+audit-chaos: setup  ## kill, starve and deceive both chains hundreds of times; takes long
 	$(RUN) pytest -n 2 --dist load -m audit fraud_platform_tests/chaos
 
 .PHONY: audit-fuzz
-audit-fuzz: setup  ## long fuzzing of files, bundles, settings and arguments; half an hour
+audit-fuzz: setup  ## long fuzzing of files, bundles, settings and arguments; takes long
 	$(RUN) pytest -n 2 --dist load --hypothesis-profile=audit fraud_platform_tests/chaos/test_fuzz_*.py
 
 .PHONY: audit-workflows
