@@ -14,7 +14,15 @@ from fraud_platform_tests.platform_home import SCORED, PlatformHome, day_number,
 
 DAYS = [day_number(number) for number in range(1, 10)]
 LEARNED = DAYS[:4]
-SETTINGS = {"FRAUD_SEARCH_TRIALS": "0", "FRAUD_SHADOW_DAYS": "1", "FRAUD_LABEL_DELAY_DAYS": "1"}
+SETTINGS = {
+    "FRAUD_SEARCH_TRIALS": "0",
+    "FRAUD_SHADOW_DAYS": "1",
+    "FRAUD_LABEL_DELAY_DAYS": "1",
+    # How good the models are does not matter here: any is released, and none is rolled back but by hand.
+    **{f"FRAUD_MIN_{figure}": "0" for figure in ("F1", "PRECISION", "RECALL", "AVERAGE_PRECISION")},
+    "FRAUD_MAX_TRAIN_VALIDATION_GAP": "1",
+    "FRAUD_ROLLBACK_WATCH_DAYS": "0",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Life:
 @pytest.fixture(scope="module")
 def life(tmp_path_factory) -> Iterator[Life]:
     """Four days of history; a twin of the champion enters shadow on the sixth, is promoted, and rolled back by hand."""
-    upstream = Upstream(first_day=DAYS[0], seed=1, rows_per_day=1_000, fraud_rate=0.06, label_delay_days=1)
+    upstream = Upstream(first_day=DAYS[0], seed=1, rows_per_day=1_500, fraud_rate=0.04, label_delay_days=1)
     with open_home(tmp_path_factory.mktemp("life") / "home", **SETTINGS) as home:
         clockwork, asked = Clockwork(home.definitions, home.instance, is_monthly=False), {}
         for number, day in enumerate(DAYS, 1):
