@@ -2,6 +2,7 @@
 
 - the blueprint's four models as it writes them;
 - each of the platform's tuned candidates, and the model it releases, by its own training with its defaults;
+- the model it releases without a search;
 - AutoGluon, on the same rows and in an environment of its own.
 
 What is measured is kept in a file as it comes, so that an interrupted run goes on where it was; what other code, other
@@ -20,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from quality_contestants import PEER_SCRIPT, RELEASED, Figures, automl, blueprint, platform
+from quality_contestants import PEER_SCRIPT, RELEASED, Figures, automl, blueprint, platform, unsearched
 from quality_rows import FRAUD_RATE, TIME_ORDERED, QualityRows, Split
 from quality_table import print_differences, print_summary
 
@@ -66,6 +67,7 @@ def recipes(data: Path, peer_seconds: float) -> dict[str, str]:
     code = _digest(sorted(path for room in _ROOMS for path in (package / room).glob("*.py")))
     return {
         "blueprint": f"{rows} {measuring}",
+        "unsearched": f"{rows} {measuring} {code}",
         "platform": f"{rows} {measuring} {code}",
         "peer": f"{rows} {_digest([PEER_SCRIPT])} {peer_seconds:g}",
     }
@@ -99,7 +101,7 @@ def measure_all(
 
 def main(arguments: argparse.Namespace) -> None:
     """Measures what is not kept yet, and prints the tables."""
-    groups: dict[str, Measure] = {"blueprint": blueprint, "platform": platform}
+    groups: dict[str, Measure] = {"blueprint": blueprint, "unsearched": unsearched, "platform": platform}
     if arguments.peer:
         groups["peer"] = partial(automl, seconds=arguments.peer_seconds)
     rows, kept = QualityRows(arguments.data), KeptFigures(arguments.keep)

@@ -27,12 +27,13 @@ from fraud_platform.training.contest import Contender
 from fraud_platform.training.cross_fitting import blended, out_of_fold
 from fraud_platform.training.dataset import LabelledRows
 from fraud_platform.training.thresholds import DecisionTerms, choose_threshold
-from fraud_platform.training.training import train
+from fraud_platform.training.training import TrainingResult, train
 from fraud_platform.training.tuning import SearchBudget
 
 Floats = NDArray[np.float64]
 
 RELEASED = "released model"
+UNSEARCHED = "released model, no search"
 PEER = "AutoGluon"
 PEER_SCRIPT = Path(__file__).with_name("automl_peer.py")
 # What the public file holds: legitimate rows / frauds.
@@ -109,13 +110,26 @@ def _fitted_answers(model: Any, fit_on: LabelledRows, answer_for: LabelledRows) 
 
 def platform(split: Split) -> dict[str, Figures]:
     """The platform's own training with its defaults, and each tuned candidate as if it had won."""
+    released, result = _released(split, LearningRules().search_trials)
+    found = {RELEASED: released}
+    for contender in result.contenders:
+        found[f"tuned {contender.name}"] = _as_if_it_had_won(contender, split)
+    return found
+
+
+def unsearched(split: Split) -> dict[str, Figures]:
+    """The platform's own training without a search: every candidate at its reference point."""
+    return {UNSEARCHED: _released(split, 0)[0]}
+
+
+def _released(split: Split, trials: int) -> tuple[Figures, TrainingResult]:
     rules = LearningRules()
     started = time.perf_counter()
     result = train(
         split.train,
         split.validation,
         candidates=select_candidates(rules.candidates),
-        budget=SearchBudget(rules.search_trials, rules.search_seconds),
+        budget=SearchBudget(trials, rules.search_seconds),
         seed=split.seed,
         baseline=split.baseline,
         data_version="benchmark",
@@ -124,10 +138,7 @@ def platform(split: Split) -> dict[str, Figures]:
     )
     seconds = time.perf_counter() - started
     bundle, test = result.bundle, split.test
-    found = {RELEASED: Figures.of(bundle.predict(test.features), bundle.threshold.value, test, seconds)}
-    for contender in result.contenders:
-        found[f"tuned {contender.name}"] = _as_if_it_had_won(contender, split)
-    return found
+    return Figures.of(bundle.predict(test.features), bundle.threshold.value, test, seconds), result
 
 
 def _as_if_it_had_won(contender: Contender, split: Split) -> Figures:
