@@ -39,12 +39,9 @@ def main(repeats: int, formats: tuple[LANDED_FORMAT, ...]) -> None:
         from fraud_platform.defs import runs
         from fraud_platform.defs.instance import open_instance
         from fraud_platform.settings import load_settings
-        from fraud_platform.training import contest
 
         definitions, settings = load_definitions(), load_settings()
         with open_instance() as instance:
-            # One booster, which the plain script can read: an ensemble would be another peer.
-            contest.ENSEMBLE_GAIN = 1.0
             first = release_model(definitions, instance)
             write_booster(first, home / "booster.ubj")
             for position, landed in enumerate(formats):

@@ -6,7 +6,7 @@ imported: the calendar is fixed when the graph is loaded.
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -24,9 +24,9 @@ LANDED_FORMAT = Literal["csv", "parquet"]
 ROWS_OF_A_DAY = 142_000
 MODEL_DAYS, MODEL_ROWS = 6, 20_000
 
+# One booster, found quickly: where another thing than training is measured.
+QUICK_TRAINING = {"FRAUD_CANDIDATES": '["xgboost"]', "FRAUD_SEARCH_TRIALS": "2"}
 _SETTINGS = {
-    "FRAUD_CANDIDATES": '["xgboost"]',
-    "FRAUD_SEARCH_TRIALS": "2",
     # How good the model is does not matter here: any is released.
     "FRAUD_MIN_F1": "0",
     "FRAUD_MIN_PRECISION": "0",
@@ -38,18 +38,22 @@ _FOREIGN = ("FRAUD_LANDING", "FRAUD_STORAGE", "MLFLOW_TRACKING_URI", "DAGSTER_HO
 
 
 @contextmanager
-def temporary_home() -> Iterator[Path]:
-    """An empty `FRAUD_HOME`, in force for this process and its children, gone afterwards."""
+def temporary_home(training: Mapping[str, str] = QUICK_TRAINING) -> Iterator[Path]:
+    """An empty `FRAUD_HOME`, in force for this process and its children, gone afterwards.
+
+    Args:
+        training: settings of how models are made; what is not named has its default.
+    """
     with tempfile.TemporaryDirectory(prefix="fraud-benchmark-") as folder:
-        move_in(Path(folder))
+        move_in(Path(folder), training)
         yield Path(folder)
 
 
-def move_in(home: Path) -> None:
+def move_in(home: Path, training: Mapping[str, str] = QUICK_TRAINING) -> None:
     """Makes `home` this process's `FRAUD_HOME`, whatever the environment said before."""
     for name in _FOREIGN:
         os.environ.pop(name, None)
-    os.environ.update(_SETTINGS, FRAUD_HOME=str(home), FRAUD_START_DATE=first_day().isoformat())
+    os.environ.update(_SETTINGS, **training, FRAUD_HOME=str(home), FRAUD_START_DATE=first_day().isoformat())
 
 
 def first_day() -> date:
@@ -91,15 +95,24 @@ def simulated_day(day: date, rows: int) -> "pd.DataFrame":
     return table
 
 
+def ingest_days(definitions: "Definitions", instance: "DagsterInstance", *, days: int, rows: int) -> date:
+    """Lands and ingests the first `days` days of `rows` transactions each; returns the last of them."""
+    from fraud_platform.defs import runs
+    from fraud_platform.defs.demo import INGESTED
+
+    for position in range(days):
+        land(day_number(position), rows)
+    last = day_number(days - 1)
+    runs.run_range(definitions, instance, INGESTED, day_number(0), last)
+    return last
+
+
 def release_model(definitions: "Definitions", instance: "DagsterInstance") -> date:
     """Lives through the first days until a champion decides; returns the first day it has not seen."""
     from fraud_platform.defs import runs
-    from fraud_platform.defs.demo import INGESTED, SCORED
+    from fraud_platform.defs.demo import SCORED
 
-    first, last = day_number(0), day_number(MODEL_DAYS - 1)
-    for position in range(MODEL_DAYS):
-        land(day_number(position), MODEL_ROWS)
-    runs.run_range(definitions, instance, INGESTED, first, last)
+    first, last = day_number(0), ingest_days(definitions, instance, days=MODEL_DAYS, rows=MODEL_ROWS)
     runs.run_day(definitions, instance, "retraining", last)
     runs.run_range(definitions, instance, SCORED, first, last)
     return last + timedelta(days=1)

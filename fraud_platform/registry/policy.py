@@ -20,6 +20,8 @@ class ReleasePolicy:
     Attributes:
         min_f1, min_precision, min_recall, min_average_precision: floors on the test split.
         max_train_validation_gap: how much average precision may fall from train to validation.
+        max_relative_calibration_error: most expected calibration error, as a share of the fraud rate.
+        max_single_feature_average_precision: most that a single feature may reach by itself.
         min_f1_improvement: what F1 must gain over the champion's on the same rows.
         require_approval: whether a person must approve before a model becomes champion.
         shadow_days: days a candidate scores beside the champion first; 0 releases at once.
@@ -38,6 +40,8 @@ class ReleasePolicy:
     min_recall: float = 0.70
     min_average_precision: float = 0.70
     max_train_validation_gap: float = 0.30
+    max_relative_calibration_error: float = 0.50
+    max_single_feature_average_precision: float = 0.90
     min_f1_improvement: float = 0.02
     require_approval: bool = False
     shadow_days: int = 0
@@ -58,12 +62,13 @@ class ReleasePolicy:
     @property
     def version(self) -> str:
         """A name that changes with any limit: `policy-` and twelve hex digits."""
-        return f"policy-{sha256(canonical_json(self._limits())).removeprefix('sha256:')[:_DIGEST_CHARACTERS]}"
+        return f"policy-{sha256(canonical_json(asdict(self))).removeprefix('sha256:')[:_DIGEST_CHARACTERS]}"
 
     def as_dict(self) -> Mapping[str, Any]:
         """The policy as a JSON document, its version first."""
-        return {"version": self.version, **self._limits()}
+        return {"version": self.version, **asdict(self)}
 
-    def _limits(self) -> dict[str, Any]:
-        """Every limit by name, gates that no setting changes among them."""
-        return {**asdict(AcceptanceGates()), **asdict(self)}
+    @property
+    def gates(self) -> AcceptanceGates:
+        """What a candidate must reach before anything else is asked."""
+        return AcceptanceGates(**{field.name: getattr(self, field.name) for field in fields(AcceptanceGates)})

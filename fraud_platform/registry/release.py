@@ -114,14 +114,14 @@ class TrainingFigures:
     Attributes:
         train_average_precision: on the rows the model was fitted on, in [0, 1].
         validation_average_precision: on validation rows, of models not fitted on them, in [0, 1].
-        cv_average_precision: in the inner folds of the search, in [0, 1].
+        out_of_fold_average_precision: on training and validation rows, of models that had not seen them, in [0, 1].
         baseline_average_precision: of a plain logistic regression in the same folds, in [0, 1].
         single_feature: name of the feature that tells most by itself, and its average precision.
     """
 
     train_average_precision: float
     validation_average_precision: float
-    cv_average_precision: float | None = None
+    out_of_fold_average_precision: float | None = None
     baseline_average_precision: float | None = None
     single_feature: tuple[str, float] | None = None
 
@@ -266,10 +266,10 @@ def _slices(slices: Sequence[Slice], limit: float) -> tuple[GateResult, ...]:
 
 
 def _beats_baseline(training: TrainingFigures) -> tuple[GateResult, ...]:
-    reached, baseline = training.cv_average_precision, training.baseline_average_precision
+    reached, baseline = training.out_of_fold_average_precision, training.baseline_average_precision
     if reached is None or baseline is None:
         return ()
-    beaten = f"average precision is {reached:.3f} in cross-validation, logistic regression reaches {baseline:.3f}"
+    beaten = f"average precision is {reached:.3f} out of fold, logistic regression reaches {baseline:.3f}"
     explanation = f"{beaten}, a model must be above it"
     return (GateResult("beats_baseline", reached, baseline, reached > baseline, explanation),)
 

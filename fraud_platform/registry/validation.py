@@ -128,7 +128,8 @@ def training_figures(bundle: "ModelBundle") -> TrainingFigures:
     return TrainingFigures(
         train_average_precision=best["train_average_precision"],
         validation_average_precision=best["validation_average_precision"],
-        cv_average_precision=best["cv_average_precision"],
+        # Both on the same folds; an ensemble has no search of its own.
+        out_of_fold_average_precision=best["out_of_fold_average_precision"],
         baseline_average_precision=None
         if bundle.algorithm == BASELINE
         else provenance.get("baseline_average_precision"),

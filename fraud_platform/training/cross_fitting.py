@@ -82,7 +82,9 @@ def forward(members: Sequence[Member], rows: LabelledRows) -> tuple[np.ndarray, 
     later = np.flatnonzero(is_later & ~np.isin(rows.twin_groups, rows.twin_groups[earlier]))
     if min((rows.labels[side] == 1).sum() for side in (earlier, later)) < MINIMUM_FORWARD_FRAUDS:
         return None
-    return later, blended([_answers(member, rows, earlier, later) for member in members])
+    with ThreadPoolExecutor(len(members)) as pool:
+        answers = list(pool.map(lambda member: _answers(member, rows, earlier, later), members))
+    return later, blended(answers)
 
 
 def blended(answers: Sequence[Floats]) -> Floats:

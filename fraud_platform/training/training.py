@@ -4,6 +4,7 @@ The test split does not belong here; it is never seen. Neither does the release 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -189,7 +190,12 @@ def _thresholds(probabilities: np.ndarray, rows: LabelledRows, rules: DecisionRu
 def _fit(winner: Contender, rows: LabelledRows) -> tuple[Estimator, float]:
     """The winner fitted to all rows, and its average precision on these very rows, which trees bring to 1."""
     everything = np.arange(rows.row_count)
-    members = [member.fit(rows, everything, REFIT_LEGITIMATE_LIMIT, threads=ALL_CORES) for member in winner.members]
+    with ThreadPoolExecutor(len(winner.members)) as pool:
+        fits = [
+            pool.submit(member.fit, rows, everything, REFIT_LEGITIMATE_LIMIT, threads=ALL_CORES)
+            for member in winner.members
+        ]
+        members = [fit.result() for fit in fits]
     estimator = members[0] if len(members) == 1 else EnsembleEstimator(members)
     return estimator, average_precision(rows.labels, estimator.predict_probability(rows.features), rows.weights)
 

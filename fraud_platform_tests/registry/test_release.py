@@ -144,7 +144,7 @@ def test_slices_of_few_frauds_leave_their_gate_out() -> None:
 def test_a_candidate_has_to_be_above_logistic_regression(
     reached: float, baseline: float | None, failed: list[str]
 ) -> None:
-    training = replace(TRAINED, cv_average_precision=reached, baseline_average_precision=baseline)
+    training = replace(TRAINED, out_of_fold_average_precision=reached, baseline_average_precision=baseline)
     assert names(judge_gates(evaluation(), training, AcceptanceGates())) == failed
 
 

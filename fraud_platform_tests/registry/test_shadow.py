@@ -1,11 +1,12 @@
 """How a shadow ends: each rule of the verdict at its limit, the deciding reason first."""
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from math import nan
 
 import pytest
 
 from fraud_platform.registry.policy import ReleasePolicy
+from fraud_platform.registry.release import AcceptanceGates
 from fraud_platform.registry.shadow import ShadowFigures, judge_shadow
 from fraud_platform.settings import Settings
 
@@ -64,6 +65,12 @@ def test_where_approval_is_required_a_good_shadow_asks_for_it():
 def test_every_limit_is_a_setting_of_the_same_name_and_default():
     assert ReleasePolicy.of(Settings()) == ReleasePolicy()
     assert {field.name for field in fields(ReleasePolicy)} <= set(Settings.model_fields)
+
+
+def test_every_acceptance_gate_is_a_setting():
+    settings = Settings(**{field.name: 0.123 for field in fields(AcceptanceGates)})
+
+    assert set(asdict(ReleasePolicy.of(settings).gates).values()) == {0.123}
 
 
 def test_any_limit_changes_the_name_of_the_policy():

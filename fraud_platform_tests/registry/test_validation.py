@@ -68,11 +68,11 @@ def test_every_failed_gate_is_in_the_sentence(bundle):
 
 def test_gates_on_what_training_found_out_are_read_from_the_provenance():
     found = {"feature": "V1", "value": 0.95}
-    bundle = candidate(baseline_average_precision=0.81, single_feature_average_precision=found)
+    bundle = candidate(baseline_average_precision=0.85, single_feature_average_precision=found)
     validation = validate(bundle, judging_rows(), gates=LOW, champion=None, seed=3)
     baseline, plausible = validation.gates[-2:]
-    # The chosen family's own figure: .80 in cross-validation.
-    assert (baseline.name, baseline.value, baseline.limit, baseline.is_passed) == ("beats_baseline", 0.8, 0.81, False)
+    # The chosen model's own figure on the same folds, which an ensemble has too: .84 out of fold.
+    assert (baseline.name, baseline.value, baseline.limit, baseline.is_passed) == ("beats_baseline", 0.84, 0.85, False)
     assert (plausible.name, plausible.value, plausible.is_passed) == ("plausible", 0.95, False)
 
 

@@ -123,12 +123,16 @@ def test_an_ensemble_that_gains_enough_wins_and_answers_as_its_members(monkeypat
     loaded = ModelBundle.from_bytes(bundle.to_bytes(), bundle.digest)
     rows = make_rows(200, 20, seed=5)
     members = [member.predict_log_odds(rows.features) for member in loaded.estimator.members]  # type: ignore[attr-defined]
-    assert len(members) == 4
+    assert len(members) == 2
     np.testing.assert_allclose(loaded.estimator.predict_log_odds(rows.features), np.mean(members, axis=0))
     contributions, base = loaded.estimator.contributions(rows.features)
     np.testing.assert_allclose(
         contributions.sum(axis=1) + base, loaded.estimator.predict_log_odds(rows.features), atol=1e-4
     )
+
+
+def test_one_boosted_family_alone_makes_no_ensemble() -> None:
+    assert [each.name for each in train_small(("xgboost",)).contenders] == ["xgboost"]
 
 
 def test_logistic_regression_is_measured_even_where_it_does_not_compete() -> None:

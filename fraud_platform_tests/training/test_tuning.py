@@ -23,7 +23,7 @@ def test_the_reference_point_is_tried_first_and_the_starting_point_second() -> N
     assert found.trials[1].params == LOGISTIC.starting_point
     assert found.trials[2].params not in (LOGISTIC.starting_point, LOGISTIC.reference_point)
     best = max(trial.average_precision for trial in found.trials)
-    first = next(trial for trial in found.trials if trial.average_precision >= best - 0.005)
+    first = next(trial for trial in found.trials if trial.average_precision >= best - 0.01)
     assert (found.params, found.average_precision) == (first.params, first.average_precision)
 
 
@@ -38,6 +38,25 @@ def test_known_points_are_tried_first_and_kept_where_nothing_is_clearly_better()
 def test_without_a_search_the_best_known_point_is_taken(known: list[dict[str, float]]) -> None:
     found = search(LOGISTIC, make_rows(), budget=SearchBudget(trials=0), seed=1, known_points=known)
     assert [trial.params for trial in found.trials] == [known[0] if known else LOGISTIC.reference_point]
+
+
+def test_a_point_taken_as_it_is_keeps_its_rounds() -> None:
+    watched = []
+
+    def fit(parameters, rows, *, seed, watch=None, threads=1):  # type: ignore[no-untyped-def]
+        watched.append(watch)
+        return CANDIDATES["xgboost"].fit(parameters, rows, seed=seed, watch=watch, threads=threads)
+
+    known = {**CANDIDATES["xgboost"].reference_point, "n_estimators": 30}
+    found = search(
+        replace(CANDIDATES["xgboost"], fit=fit),
+        make_rows(),
+        budget=SearchBudget(trials=0),
+        seed=1,
+        known_points=[known],
+    )
+    assert found.params == known
+    assert watched == [None] * 3
 
 
 def test_a_trial_worse_than_half_of_the_others_is_given_up_and_never_chosen() -> None:

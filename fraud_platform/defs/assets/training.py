@@ -143,7 +143,6 @@ def validation_metrics(
     against the acceptance gates. A failed gate fails the check `acceptance_gates`, and `model_release` refuses.
     """
     from fraud_platform.registry.pictures import validation_pictures
-    from fraud_platform.registry.release import AcceptanceGates
     from fraud_platform.registry.tables import evaluation_markdown
     from fraud_platform.registry.validation import TestReading, validate, validation_document
     from fraud_platform.training.dataset import assemble
@@ -155,13 +154,7 @@ def validation_metrics(
     validation = validate(
         trained_model,
         test,
-        gates=AcceptanceGates(
-            min_f1=settings.min_f1,
-            min_precision=settings.min_precision,
-            min_recall=settings.min_recall,
-            min_average_precision=settings.min_average_precision,
-            max_train_validation_gap=settings.max_train_validation_gap,
-        ),
+        gates=platform.policy.gates,
         champion=platform.champion_beside(trained_model.digest),
         seed=settings.seed,
         legitimate_weight=test.legitimate_weight,
