@@ -25,6 +25,9 @@ from fraud_platform_tests.platform_home import PlatformHome
 from fraud_platform_tests.production.stack import BUCKET, DAY, ROWS, Stack, running_stack
 from fraud_platform_tests.webhook import Webhook, open_webhook
 
+# A stack of its own, and a day for each fault: some minutes.
+pytestmark = pytest.mark.faults
+
 LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 RUN = """query($run: ID!) { runOrError(runId: $run) { ... on Run { status tags { key value }
@@ -254,7 +257,6 @@ def test_a_day_finishes_as_if_nothing_had_happened(day, undisturbed, fault, seco
     suffer(day, fault, seconds, undisturbed)
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize(
     ("fault", "seconds"), [(stop_s3, 30), (freeze_s3, 30), (stop_postgres, 30), (kill_postgres, 0)]
 )
