@@ -28,11 +28,6 @@ from fraud_platform_tests.webhook import Webhook, open_webhook
 # A stack of its own, and a day for each fault: some minutes.
 pytestmark = pytest.mark.faults
 
-# An event that cannot be stored fails its step, and `run_retries` leaves failed steps to the steps' own retries.
-UNMENDED = pytest.mark.xfail(
-    reason="a run that loses PostgreSQL fails like one with a mistake: landing_sensor asks again, 15 minutes later"
-)
-
 LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 RUN = """query($run: ID!) { runOrError(runId: $run) { ... on Run { status tags { key value }
@@ -255,7 +250,7 @@ def suffer(day: Day, fault: Fault, seconds: float, undisturbed: Mapping[str, Any
         (kill_daemon_and_webserver, 0),
         (kill_mlflow, 0),
         (stop_s3, 5),
-        pytest.param(stop_postgres, 5, marks=UNMENDED),
+        (stop_postgres, 5),
     ],
 )
 def test_a_day_finishes_as_if_nothing_had_happened(day, undisturbed, fault, seconds):
@@ -267,8 +262,8 @@ def test_a_day_finishes_as_if_nothing_had_happened(day, undisturbed, fault, seco
     [
         (stop_s3, 30),
         (freeze_s3, 30),
-        pytest.param(stop_postgres, 30, marks=UNMENDED),
-        pytest.param(kill_postgres, 0, marks=UNMENDED),
+        (stop_postgres, 30),
+        (kill_postgres, 0),
     ],
 )
 def test_a_day_survives_half_a_minute_without_what_it_rests_on(day, undisturbed, fault, seconds):

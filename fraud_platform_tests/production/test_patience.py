@@ -1,0 +1,66 @@
+"""Connections wait for a PostgreSQL that comes back, and for nothing else."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from fraud_platform.defs.patience import wait_for_server
+from fraud_platform_tests.production.postgres import PostgresServer, running_postgres
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+def patient_engine(postgres: PostgresServer, *, password: str, seconds: float) -> Engine:
+    url = postgres.url("dagster").replace("postgresql://dagster@", f"postgresql+psycopg2://dagster:{password}@")
+    engine = create_engine(url, poolclass=NullPool)
+    wait_for_server(engine, patience_seconds=seconds, pause_seconds=0.1)
+    return engine
+
+
+def right_password(postgres: PostgresServer) -> str:
+    return (postgres.secrets / "dagster_database_password").read_text().strip()
+
+
+def test_a_connection_waits_until_the_server_is_back(postgres):
+    engine = patient_engine(postgres, password=right_password(postgres), seconds=60)
+    postgres.stop()
+    answers: list[int] = []
+
+    def ask() -> None:
+        with engine.connect() as connection:
+            answers.append(connection.execute(text("SELECT 1")).scalar_one())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join(timeout=1)
+    assert asking.is_alive(), "it does not give up while nobody answers"
+    postgres.start()
+    asking.join(timeout=60)
+    assert answers == [1]
+
+
+def test_a_server_that_stays_away_is_an_error_once_patience_ends(postgres):
+    engine = patient_engine(postgres, password=right_password(postgres), seconds=0.5)
+    postgres.stop()
+    try:
+        with pytest.raises(OperationalError, match="refused"):
+            engine.connect()
+    finally:
+        postgres.start()
+
+
+def test_a_wrong_password_is_not_waited_for(postgres):
+    engine = patient_engine(postgres, password="wrong", seconds=600)  # noqa: S106 - no secret
+    begin = time.monotonic()
+    with pytest.raises(OperationalError, match="password authentication failed"):
+        engine.connect()
+    assert time.monotonic() - begin < 300, "far less than it would have waited"
