@@ -38,7 +38,7 @@ def test_a_period_has_its_first_and_last_day(period, first, last):
     assert (period.first_day, period.last_day) == (first, last)
 
 
-@pytest.mark.parametrize("text", ["2026-13", "2026-00", "0000-01", "\u0662\u0660\u0662\u0666-01", "2026", "March", "2026-Q1"])
+@pytest.mark.parametrize("text", ["2026-13", "2026-00", "0000-01", "202\u0666-01", "2026", "March", "2026-Q1"])
 def test_what_is_no_month_is_refused(text):
     with pytest.raises(PlatformError, match="is not a month; write YYYY-MM"):
         Period.month(text)
