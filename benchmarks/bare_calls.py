@@ -6,7 +6,6 @@ Tables are handed on in memory; each is validated against its contract and store
 from datetime import UTC, date, datetime, timedelta
 
 from fraud_platform.day_store import DayStore
-from fraud_platform.defs.partitions import ROLLING_DAYS
 from fraud_platform.features.engineering import build_features
 from fraud_platform.features.profile import profile_table
 from fraud_platform.features.schema import FEATURE_NAMES, features_schema
@@ -18,7 +17,7 @@ from fraud_platform.ingestion.landing import LandingZone
 from fraud_platform.ingestion.schema import confirmed_labels_schema, raw_transactions_schema
 from fraud_platform.ingestion.transactions import ingest_day
 from fraud_platform.monitoring.limits import DriftLimits
-from fraud_platform.monitoring.outcome import LabelRules, outcome_of_day
+from fraud_platform.monitoring.outcome import ROLLING_DAYS, LabelRules, outcome_of_day
 from fraud_platform.monitoring.report import drift_report, drift_table_markdown, plot_drift
 from fraud_platform.monitoring.window import feature_profiles, score_profiles
 from fraud_platform.registry.champion import model_for_day
@@ -104,7 +103,6 @@ def process_day(settings: Settings, day: date, storage_url: str) -> None:
         {each: LabelFacts.of_text(store.read_table_metadata("confirmed_labels", each)) for each in label_days},
         rules=LabelRules(
             delay_days=settings.label_delay_days,
-            rolling_days=ROLLING_DAYS,
             unlabelled_is_legitimate=settings.unlabelled_is_legitimate,
         ),
         seed=settings.seed,

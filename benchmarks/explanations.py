@@ -120,12 +120,9 @@ def main(repeats: int) -> None:
         from fraud_platform.registry.mlflow_registry import MlflowRegistry
         from fraud_platform.scoring.explained_day import explain_day, scored_day
         from fraud_platform.settings import load_settings
-        from fraud_platform.training import contest
         from fraud_platform.training.dataset import feature_matrix
 
         definitions, settings = load_definitions(), load_settings()
-        # One booster, which shap can explain: of an ensemble it knows nothing.
-        contest.ENSEMBLE_GAIN = 1.0
         with open_instance() as instance:
             day = release_model(definitions, instance)
             land(day, ROWS_OF_A_DAY)

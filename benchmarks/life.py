@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from asking_back import differing_replays, unanswered
 from measuring import processor_seconds
+from temporary_home import FOREIGN
 
 if TYPE_CHECKING:
     from fraud_platform.defs.resources import Platform
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 # A fixed calendar: the same seed then tells the same story on every day it is run. First Sundays: 1 February, 1 March.
 FIRST_DAY = date(2026, 1, 5)
-FOREIGN = ("FRAUD_LANDING", "FRAUD_STORAGE", "MLFLOW_TRACKING_URI", "DAGSTER_HOME", "AWS_ENDPOINT_URL")
 MINUTES_ALLOWED = 10
 
 
@@ -83,8 +83,6 @@ BRIEF = Plan(
     days=22,
     label_delay_days=1,
     shadow_days=1,
-    rows_per_day=2_000,
-    fraud_rate=0.03,
     history=5,
     first_drift=7,
     second_drift=14,

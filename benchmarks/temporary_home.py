@@ -34,7 +34,8 @@ _SETTINGS = {
     "FRAUD_MIN_AVERAGE_PRECISION": "0",
     "FRAUD_MAX_TRAIN_VALIDATION_GAP": "1",
 }
-_FOREIGN = ("FRAUD_LANDING", "FRAUD_STORAGE", "MLFLOW_TRACKING_URI", "DAGSTER_HOME", "AWS_ENDPOINT_URL")
+# Where the machine that measures may keep its own.
+FOREIGN = ("FRAUD_LANDING", "FRAUD_STORAGE", "MLFLOW_TRACKING_URI", "DAGSTER_HOME", "AWS_ENDPOINT_URL")
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def temporary_home(training: Mapping[str, str] = QUICK_TRAINING) -> Iterator[Pat
 
 def move_in(home: Path, training: Mapping[str, str] = QUICK_TRAINING) -> None:
     """Makes `home` this process's `FRAUD_HOME`, whatever the environment said before."""
-    for name in _FOREIGN:
+    for name in FOREIGN:
         os.environ.pop(name, None)
     os.environ.update(_SETTINGS, **training, FRAUD_HOME=str(home), FRAUD_START_DATE=first_day().isoformat())
 

@@ -30,7 +30,7 @@ random | make mlflow_database_password
 #   docker compose -f deploy/docker-compose.yml run --rm --no-deps proxy caddy hash-password
 : | make web_users
 # Where alerts go: the address of a chat's incoming webhook, what the mail server takes as a password, the pager's routing
-# key. A channel whose file is empty is not used; each failure to do so stands in Alertmanager's log.
+# key. A channel whose file is empty reaches nobody, and says so in Alertmanager's log at each alert.
 : | make alertmanager_chat_url
 : | make alertmanager_mail_login
 : | make alertmanager_pager_key

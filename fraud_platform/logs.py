@@ -114,7 +114,7 @@ class _House:
 def set_up_logs(settings: ReportingRules) -> None:
     """Gives every stream that this process logs to, now and later, the format and level of the settings.
 
-    Card numbers are masked in either format. Doing it again with other settings changes to those.
+    Card numbers are masked in either format. Doing it again with the same settings changes nothing.
     """
     redact_all_logs()
     _House.formatter = JsonLines(settings.service) if settings.log_format == "json" else None

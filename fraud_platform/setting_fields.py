@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, Field, SecretStr
 
 CandidateName = Literal["logistic_regression", "random_forest", "xgboost", "lightgbm"]
-# A mistyped source would silently count 1.
+# A mistyped source would silently count 1. These are those of `ingestion.schema`, a room below.
 LABEL_SOURCE = Field(pattern=r"^(label_file|customer_dispute|fraud_report|analyst_review|transaction_file)$")
 Policy = Literal["max_f1", "precision_floor", "expected_cost", "review_capacity"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]

@@ -14,14 +14,11 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from upath import UPath
 
 from fraud_platform.processes import is_alive
-
-if TYPE_CHECKING:
-    pass
 
 
 def open_location(url: str | os.PathLike[str]) -> UPath:

@@ -1,11 +1,19 @@
 """Settings: environment over settings.env over defaults, and one clear line for a wrong value."""
 
+import json
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from fraud_platform.errors import PlatformError
+from fraud_platform.ingestion.schema import (
+    ANALYST_REVIEW,
+    CUSTOMER_DISPUTE,
+    FRAUD_REPORT,
+    LABEL_FILE,
+    TRANSACTION_FILE,
+)
 from fraud_platform.settings import Settings, load_settings, setting_sources
 from fraud_platform.settings_file import remember
 
@@ -83,6 +91,12 @@ def test_a_wrong_value_is_named_in_one_line(home, monkeypatch, variable, text):
         load_settings()
     assert variable in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_of_every_source_can_be_weighed(home, monkeypatch):
+    sources = (LABEL_FILE, TRANSACTION_FILE, CUSTOMER_DISPUTE, FRAUD_REPORT, ANALYST_REVIEW)
+    monkeypatch.setenv("FRAUD_LABEL_WEIGHTS", json.dumps(dict.fromkeys(sources, 0.5)))
+    assert set(load_settings().label_weights) == set(sources)
 
 
 def test_every_setting_says_what_it_means():

@@ -30,10 +30,11 @@ OWNERS = ["team:fraud-platform"]
 RETRIES = dg.RetryPolicy(max_retries=5, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
-# What a failure in the event log tells of itself beside its sentence: the class of the error, and the days it is about.
-CAUSE, FAILED_DAYS = "cause", "failed_days"
 # A model of a past day must see that day's champion, so days are released one after the other.
 ONE_RUN_PER_DAY = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+
+# What a failure in the event log tells of itself beside its sentence: the class of the error, and the days it is about.
+CAUSE, FAILED_DAYS = "cause", "failed_days"
 
 
 def may_pass(error: Exception) -> bool:

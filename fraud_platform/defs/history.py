@@ -109,19 +109,24 @@ def release_action(instance: DagsterInstance, day: date) -> str | None:
     return "rejected" if observation and "rejected" in observation.metadata else action
 
 
-def latest_champion(instance: DagsterInstance) -> str | None:
-    """The version that a release, promotion or rollback made champion last; None before the first.
+def champion_since(instance: DagsterInstance, asset: str, day: date) -> str | None:
+    """The version that a release, promotion or rollback made champion last, since `asset` of `day` was materialised;
+    None where none did.
 
-    What was changed by the command line or in MLflow is not seen here.
+    What the command line or MLflow changes is not in the event log, so an older entry does not say who decides now.
     """
-    key = dg.AssetKey("model_release")
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[day.isoformat()])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    since = dg.AssetRecordsFilter(
+        asset_key=dg.AssetKey("model_release"), after_storage_id=records[0].storage_id if records else None
+    )
     made = [
         (record.storage_id, str(event.metadata[fact].value))
-        for records, fact in (
-            (instance.fetch_materializations(key, limit=HISTORY_LIMIT).records, "model_version"),
-            (instance.fetch_observations(key, limit=HISTORY_LIMIT).records, "champion_version"),
+        for found, fact in (
+            (instance.fetch_materializations(since, limit=HISTORY_LIMIT).records, "model_version"),
+            (instance.fetch_observations(since, limit=HISTORY_LIMIT).records, "champion_version"),
         )
-        for record in records
+        for record in found
         if (event := record.asset_materialization or record.asset_observation) is not None
         and fact in event.metadata
         and (fact == "champion_version" or event.metadata["action"].value == "released")

@@ -11,8 +11,9 @@ from dagster import DagsterInstance
 
 from fraud_platform.defs.history import latest_materialisation_metadata, materialised_days, runs_tagged
 from fraud_platform.defs.jobs import CAUSE_TAG, LABELS_TAG, TRIGGER_TAG, daily
-from fraud_platform.defs.partitions import ROLLING_DAYS, SETTINGS
+from fraud_platform.defs.partitions import SETTINGS
 from fraud_platform.ingestion.label_lookup import LabelFacts, label_state, labels_concerning
+from fraud_platform.monitoring.outcome import ROLLING_DAYS
 
 # A tick has a minute; more days than this wait for the next one.
 DAYS_PER_TICK = 20

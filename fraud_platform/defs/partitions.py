@@ -1,6 +1,7 @@
 """The calendar every asset shares: one partition a day, UTC, from `FRAUD_START_DATE` to yesterday.
 
-How an asset looks back over several days belongs to `daily_asset`; only the calendar is here.
+How an asset looks back over several days belongs to `daily_asset`. The calendar rests on the settings, so here is where
+each process of the graph reads them first; its logs are set up just before, so that a wrong setting is one line there.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -10,16 +11,13 @@ import dagster as dg
 from fraud_platform.logs import set_up_logs
 from fraud_platform.settings import load_settings, reporting_settings
 
-# Before anything of this code location can write a log, so that a wrong setting is one line there. Runs load this
-# module too, each in its own process.
+# Before anything of this process can write a log: code location and runs all load the calendar.
 set_up_logs(reporting_settings())
 # The calendar and the look-back windows are part of the graph, so they are fixed when the code location is loaded.
 SETTINGS = load_settings()
 DAYS = dg.DailyPartitionsDefinition(start_date=SETTINGS.start_date.isoformat(), timezone="UTC")
 # A label of an older transaction could neither train a model nor change a report.
 LABEL_SEARCH_DAYS = max(SETTINGS.training_window_days, SETTINGS.label_horizon_days)
-# What is reported as "rolling": a week, so that every weekday is in it once.
-ROLLING_DAYS = 7
 # A shadow's report looks back to its first day.
 SHADOW_DAYS_BACK = max(SETTINGS.shadow_days, SETTINGS.max_shadow_days)
 

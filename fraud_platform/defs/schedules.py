@@ -10,6 +10,8 @@ from fraud_platform.defs.jobs import CAUSE_TAG, TRIGGER_TAG, daily, retraining
 from fraud_platform.defs.partitions import latest_day
 
 LAST_DAY_OF_FIRST_WEEK = 7
+# Sunday, as cron counts; an hour after the daily chain has begun.
+RETRAINING_WEEKDAY, RETRAINING_HOUR = 0, 3
 
 # 02:00 UTC leaves upstream systems two hours after midnight to deliver the day.
 daily_schedule = dg.build_schedule_from_partitioned_job(
@@ -20,9 +22,9 @@ daily_schedule = dg.build_schedule_from_partitioned_job(
 @dg.schedule(
     job=retraining,
     # Cron joins day of month and day of week by "or", so the first week is told apart below.
-    cron_schedule="0 3 * * 0",
+    cron_schedule=f"0 {RETRAINING_HOUR} * * {RETRAINING_WEEKDAY}",
     execution_timezone="UTC",
-    description="A new model on the first Sunday of each month at 03:00 UTC.",
+    description=f"A new model on the first Sunday of each month at {RETRAINING_HOUR:02d}:00 UTC.",
 )
 def monthly_retraining_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Retrains as of the latest complete day when the Sunday is the month's first."""

@@ -12,7 +12,7 @@ from fraud_platform.defs.checks import DRIFT_CHECK
 from fraud_platform.defs.history import (
     cause_of_failure,
     challenger_in_shadow,
-    latest_champion,
+    champion_since,
     latest_evaluations,
     latest_materialisation_metadata,
     latest_materialised_day,
@@ -39,7 +39,7 @@ def retrain_on_drift_sensor(context: dg.SensorEvaluationContext, platform: Platf
     if evaluation.passed:
         return dg.SkipReason(f"the drift check of {day} passed")
     judged = latest_materialisation_metadata(context.instance, "drift_report", day).get("model_version")
-    champion = latest_champion(context.instance)
+    champion = champion_since(context.instance, "drift_report", day)
     if judged is not None and champion is not None and champion != judged:
         return dg.SkipReason(f"the drift of {day} is that of version {judged}; version {champion} decides next")
     return _retraining_request(

@@ -13,6 +13,7 @@ from dagster import DagsterInstance
 
 from fraud_platform.defs import history, runs
 from fraud_platform.defs.jobs import CAUSE_TAG, CHANGE_TAG, TRIGGER_TAG
+from fraud_platform.defs.schedules import RETRAINING_HOUR, RETRAINING_WEEKDAY
 
 # In the order in which they make sense within a day; none relies on it.
 SENSORS = (
@@ -115,12 +116,12 @@ class Clockwork:
 
     def _monthly(self, day: date) -> list[AskedRun]:
         # The tick of the night after `day`.
-        at = datetime.combine(day + timedelta(days=1), time(3), tzinfo=UTC)
+        at = datetime.combine(day + timedelta(days=1), time(RETRAINING_HOUR), tzinfo=UTC)
+        if at.isoweekday() % 7 != RETRAINING_WEEKDAY:
+            return []
         name = "monthly_retraining_schedule"
         repository = self.definitions.get_repository_def()
         schedule = repository.get_schedule_def(name)
-        if at.weekday() != 6:  # noqa: PLR2004 - Sundays, as its cron says
-            return []
         with dg.build_schedule_context(
             instance=self.instance, scheduled_execution_time=at, repository_def=repository
         ) as context:

@@ -5,7 +5,7 @@ How the figures are named belongs to `batch_metrics` and `model_metrics`; who as
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from threading import Lock
 from time import perf_counter
@@ -41,7 +41,7 @@ class Snapshot:
     performance: OutcomeFigures | None = None
     judged: OutcomeFigures | None = None
     versions: tuple[ModelVersion, ...] = ()
-    findings: tuple[Finding, ...] = field(default_factory=tuple)
+    findings: tuple[Finding, ...] = ()
     gathered_at: datetime | None = None
     seconds: float = 0.0
 

@@ -1,6 +1,6 @@
 """Who was in charge of a day and why: what the registry answers, beside what the stored decisions of the day say.
 
-Which model decides belongs to `registry.champion`; the report of a period to `monthly`.
+Which model decides belongs to `registry.champion`; the report of a period to `period_report`.
 """
 
 from collections.abc import Mapping

@@ -6,9 +6,8 @@ Which days are looked at, and the page around this section, belong to whoever re
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import pandas as pd
 
@@ -16,7 +15,6 @@ from fraud_platform.monitoring.band_counts import BandCounts, DecisionCounts
 from fraud_platform.training.evaluation import Interval
 from fraud_platform.training.slices import MINIMUM_FRAUDS, wilson_interval
 
-FAIRNESS_SCHEMA_VERSION = 1
 RATES = ("alert_rate", "false_positive_rate", "false_negative_rate")
 _MEANINGS: Mapping[str, str] = {
     "alert_rate": "alerts among all transactions",
@@ -88,27 +86,6 @@ class FairnessAudit:
             if rate in band.outstanding
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """The audit as a JSON document, None for what does not exist or has no end."""
-        return {
-            "schema_version": FAIRNESS_SCHEMA_VERSION,
-            "first_day": self.first_day.isoformat() if self.first_day else None,
-            "last_day": self.last_day.isoformat() if self.last_day else None,
-            "confidence": self.confidence,
-            "total": _finite(self.total),
-            "bands": [
-                {
-                    "name": band.counts.name,
-                    **_finite(band.counts),
-                    **{rate: band.rates[rate].as_dict() for rate in RATES},
-                    "differences": {rate: band.differences[rate].as_dict() for rate in RATES},
-                    "outstanding": list(band.outstanding),
-                }
-                for band in self.bands
-            ],
-            "findings": list(self.findings),
-        }
-
     def as_markdown(self, heading: str = "## Fairness and bias") -> str:
         """The audit as a section of a report: figures, findings, and what they cannot show."""
         total, period = self.total, f"{self.first_day} to {self.last_day}" if self.first_day else "no day"
@@ -137,12 +114,6 @@ class FairnessAudit:
                 "",
             )
         )
-
-    def as_html(self) -> str:
-        """The same section as an HTML fragment."""
-        from fraud_platform.registry.card_page import markdown_html
-
-        return markdown_html(self.as_markdown())
 
     def _findings_markdown(self) -> list[str]:
         if not self.findings:
@@ -234,7 +205,3 @@ def _percent(share: float) -> str:
 
 def _words(rate: str) -> str:
     return {"alert_rate": "alert rate"}.get(rate, rate.replace("_", "-", 1).replace("_", " "))
-
-
-def _finite(counts: BandCounts) -> dict[str, Any]:
-    return {**asdict(counts), "high": counts.high if math.isfinite(counts.high) else None}

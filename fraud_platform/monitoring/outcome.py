@@ -21,6 +21,8 @@ from fraud_platform.monitoring.performance import (
 from fraud_platform.monitoring.uncertainty import Bounds, estimated_bounds
 
 OUTCOME_SCHEMA_VERSION = 2
+# What is reported as "rolling": a week, so that every weekday is in it once.
+ROLLING_DAYS = 7
 
 _SCORES = ("precision", "recall", "f1", "average_precision")
 _COUNTS = ("true_positives", "false_positives", "false_negatives")
@@ -38,7 +40,7 @@ class LabelRules:
     """
 
     delay_days: int
-    rolling_days: int = 7
+    rolling_days: int = ROLLING_DAYS
     unlabelled_is_legitimate: bool = False
 
 

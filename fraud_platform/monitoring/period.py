@@ -3,6 +3,7 @@
 How it is written down belongs to `period_report`.
 """
 
+import calendar
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +17,11 @@ from fraud_platform.governance.audit import AuditTrail, is_wanted
 from fraud_platform.governance.audit_entry import AuditEntry
 from fraud_platform.ingestion.schema import LABEL_COLUMN, SOURCE_COLUMN
 from fraud_platform.metrics import ratio
-from fraud_platform.registry.registry import ModelRegistry, Tenure
+from fraud_platform.registry.registry import ROLLBACK_REASON, ModelRegistry, Tenure
 
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_QUARTER = re.compile(r"(\d{4})-Q([1-4])")
+# Python's calendar begins with the year 1.
+_MONTH = re.compile(r"(?!0000)([0-9]{4})-([0-9]{2})")
+_QUARTER = re.compile(r"(?!0000)([0-9]{4})-Q([1-4])")
 _MONTHS_OF_A_YEAR, _MONTHS_OF_A_QUARTER = 12, 3
 _COUNTS = ("true_positives", "false_positives", "false_negatives")
 
@@ -152,7 +154,7 @@ class PeriodFacts:
     @property
     def rollbacks(self) -> Sequence[Tenure]:
         """Those of them that began with a rollback."""
-        return [tenure for tenure in self.changes if tenure.reason.startswith("rollback")]
+        return [tenure for tenure in self.changes if tenure.reason.startswith(ROLLBACK_REASON)]
 
 
 def gather(period: Period, *, store: DayStore, registry: ModelRegistry, trail: AuditTrail) -> PeriodFacts:
@@ -188,9 +190,9 @@ def gather(period: Period, *, store: DayStore, registry: ModelRegistry, trail: A
 
 
 def _months(year: int, month: int, count: int) -> tuple[date, date]:
-    after = year * _MONTHS_OF_A_YEAR + month - 1 + count
-    end = date(after // _MONTHS_OF_A_YEAR, after % _MONTHS_OF_A_YEAR + 1, 1)
-    return date(year, month, 1), end - timedelta(days=1)
+    """The first and the last day of so many months of one year."""
+    last = month + count - 1
+    return date(year, month, 1), date(year, last, calendar.monthrange(year, last)[1])
 
 
 def _days(store: DayStore, asset: str, extension: str, period: Period) -> list[date]:

@@ -52,7 +52,8 @@ def _draw_weeks(axes: "Axes", facts: PeriodFacts) -> None:
             for week in facts.weeks
             if not math.isnan(getattr(week, kind).f1)
         ]
-        axes.plot(*zip(*known, strict=True), color=colour, marker=marker, label=f"{kind} F1") if known else None
+        if known:
+            axes.plot(*zip(*known, strict=True), color=colour, marker=marker, label=f"{kind} F1")
 
 
 def _draw_changes(axes: "Axes", facts: PeriodFacts) -> None:

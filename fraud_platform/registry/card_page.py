@@ -35,7 +35,7 @@ def card_page(title: str, markdown: str, pictures: Mapping[str, str], lead_pictu
         lead_pictures: the same below the title.
     """
     # A narrow column would break a day at its hyphens.
-    body = _DAY.sub(r"\1<time>\2</time>", markdown_html(markdown))
+    body = _DAY.sub(r"\1<time>\2</time>", _rendered(markdown))
     body = body.replace("</h1>", f"</h1>\n{_figures(lead_pictures)}", 1)
     figures = _figures(pictures)
     return (
@@ -45,8 +45,8 @@ def card_page(title: str, markdown: str, pictures: Mapping[str, str], lead_pictu
     )
 
 
-def markdown_html(markdown: str) -> str:
-    """Markdown with tables as an HTML fragment; HTML inside it is shown as text."""
+def _rendered(markdown: str) -> str:
+    """The Markdown as HTML; HTML inside it is shown as text."""
     from markdown_it import MarkdownIt
 
     return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown))

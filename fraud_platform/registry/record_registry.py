@@ -21,6 +21,7 @@ from fraud_platform.registry.registry import (
     CHALLENGER,
     CHAMPION,
     PREVIOUS,
+    ROLLBACK_REASON,
     STAGES,
     ModelVersion,
     Stage,
@@ -197,7 +198,7 @@ class RecordRegistry:
         if failed.version != target.version:
             self._write(failed, "rolled_back_to", target.version)
             self._write(failed, "rejection_reason", reason)
-        self.promote(target, day=day, reason=f"rollback: {reason}", promoted_at=rolled_back_at, notes=notes)
+        self.promote(target, day=day, reason=f"{ROLLBACK_REASON}{reason}", promoted_at=rolled_back_at, notes=notes)
         return self._forget_failed(self._snapshot())
 
     def rollback_target(self) -> ModelVersion:

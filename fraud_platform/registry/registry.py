@@ -74,6 +74,8 @@ class ModelVersion:
 
 MOVED_BY_HAND = "the alias champion was moved by hand, past the commands and jobs that write down why"
 UNRECORDED_REASON = "not recorded"
+# How the reason of a reign begins that a rollback has brought about.
+ROLLBACK_REASON = "rollback: "
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 Nothing is computed here; the picture is drawn in `waterfall`.
 """
 
-import base64
-
-from fraud_platform.registry.card_page import card_page
+from fraud_platform.registry.card_page import as_picture, card_page
+from fraud_platform.registry.model_card import table
 from fraud_platform.scoring.counterfactuals import Change, Counterfactual
 from fraud_platform.scoring.explained_decision import ExplainedDecision
 from fraud_platform.scoring.waterfall import plot_waterfall
@@ -22,8 +21,7 @@ _LIMITS = (
 
 def explanation_page(explained: ExplainedDecision) -> str:
     """The explanation as one HTML file with its picture inside."""
-    picture = base64.b64encode(plot_waterfall(explained)).decode()
-    shown = f"![What led to the probability](data:image/png;base64,{picture})"
+    shown = f"![What led to the probability](data:image/png;base64,{as_picture(plot_waterfall(explained))})"
     return card_page(f"Decision about {explained.record.transaction_id}", explanation_markdown(explained, shown), {})
 
 
@@ -53,7 +51,7 @@ def explanation_markdown(explained: ExplainedDecision, picture: str = "") -> str
             f"log-odds. The {len(explained.reasons)} contributions below lead from there to "
             f"{_number(explained.replayed)}.",
             "",
-            *_table(
+            *table(
                 ("feature", "value", "contribution", "speaks"),
                 [
                     (each.feature, f"{each.value:.6g}", f"{each.contribution:+.6f}", _direction(each.contribution))
@@ -117,7 +115,7 @@ def _counterfactual(found: Counterfactual, *, is_alert: bool) -> list[str]:
         f"With {_one_or_many(found.changes)}, all else as it was, the transaction would {other}: probability "
         f"{_number(found.probability)} ({tried}).",
         "",
-        *_table(
+        *table(
             ("quantity", "was", "would be"),
             [(change.quantity, f"{change.was:.6g}", f"{change.becomes:.9g}") for change in found.changes],
         ),
@@ -146,8 +144,3 @@ def _code(text: str) -> str:
     clean = "".join(letter for letter in text if letter.isprintable()).replace("|", "/")
     fence = "``" if "`" in clean else "`"
     return f"{fence} {clean} {fence}" if "`" in clean else f"{fence}{clean}{fence}"
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = [header, tuple("---" for _ in header), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]

@@ -15,7 +15,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,18 +89,34 @@ def _watch_files(recorder: Recorder) -> None:
     # mkdir is left out: an empty folder is nobody's loss.
     for name in ("replace", "link", "unlink", "fsync", "ftruncate"):
         setattr(os, name, _counted(recorder, name, getattr(os, name)))
-    write_at, write_through = os.pwrite, storage._write_through
+    write_at, named_when_written = os.pwrite, storage._named_when_written
 
     def pwrite(file: int, data: bytes, offset: int) -> int:
         half = functools.partial(write_at, file, data[: len(data) // 2], offset)
         return recorder.around("pwrite", lambda: write_at(file, data, offset), half)
 
-    def whole(path: Any, data: bytes) -> None:
-        half = functools.partial(write_through, path, data[: len(data) // 2])
-        recorder.around("write", lambda: write_through(path, data), half)
+    @contextmanager
+    def watched(path: Any, give_name: Callable[[str, str], None]) -> Iterator[Any]:
+        with named_when_written(path, give_name) as file:
+            yield _WatchedFile(file, recorder)
 
     os.pwrite = pwrite  # type: ignore[assignment]
-    storage._write_through = whole
+    storage._named_when_written = watched
+
+
+@dataclass(frozen=True)
+class _WatchedFile:
+    """A file whose every write is an operation; a torn one has reached the disk with its first half."""
+
+    file: Any
+    recorder: Recorder
+
+    def write(self, data: bytes) -> Any:
+        return self.recorder.around("write", lambda: self.file.write(data), lambda: self._tear(data))
+
+    def _tear(self, data: bytes) -> None:
+        self.file.write(data[: len(data) // 2])
+        self.file.flush()
 
 
 def _watch_databases(recorder: Recorder) -> None:

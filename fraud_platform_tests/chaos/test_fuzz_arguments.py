@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from fraud_platform import cli
 from fraud_platform_tests.chaos.fuzzing import fuzzed, within_deadline
 
-# `demo` and `doctor` do what takes minutes or reaches for networks once their arguments are right.
+# With right arguments `demo` takes minutes, `doctor` reaches for networks, and `exporter` has no end.
 OPTIONS = {
     "land": ["--start", "--days", "--rows-per-day", "--drift-from", "--seed"],
     "simulate": ["--start", "--days", "--rows-per-day", "--drift-from", "--seed"],
     "score": ["--output", "--model"],
-    "models": [],
+    "models": ["--on", "--reigns"],
     "promote": ["--reason", "--approved-by", "--from", "--overrule"],
     "rollback": ["--reason", "--approved-by", "--from"],
     "card": ["--output"],
+    "explain": ["--day", "--html", "--all", "--output", "--reason"],
+    "report": ["--month", "--quarter", "--output"],
     "audit": ["--expect-head", "--signed-from", "--event", "--actor", "--subject", "--since", "--until", "--json"],
     "erase": ["--transaction-id", "--reason"],
 }
@@ -31,7 +33,8 @@ VALUES = st.one_of(
     st.binary(max_size=5).map(lambda raw: os.fsdecode(raw.replace(b"\0", b""))),
     st.integers(-3, 3).map(str),
     st.sampled_from(
-        ["2026-01-01", "2026-02-30", "0001-01-01", "9999-12-31", "20260101", "2026-W01-1", "\uff11", "1e3", "NaN", "s3://",
+        ["2026-01-01", "2026-01", "2026-Q1", "0000-01", "9999-12", "0000-Q4", "9999-Q4",
+         "2026-02-30", "0001-01-01", "9999-12-31", "20260101", "2026-W01-1", "\uff11", "1e3", "NaN", "s3://",
          "[red]", "champion", "1.0.0", "file.csv", "missing.csv", "folder", "pipe.csv", "file.csv/below", ".", "/",
          "out.parquet", "out.xyz", "4111 1111 1111 1111", "[/]", "%s", "{0}", "\\", "x" * 300, "1:" + "0" * 64]
     ),

@@ -74,7 +74,8 @@ def assert_nothing_is_half_there(installation: Installation, work: str) -> None:
     for name, content in now.files.items():
         if not name.rpartition("/")[2].startswith("."):
             known = (life.before.files.get(name), life.after.files.get(name))
-            assert content in known, f"{name} is neither as before nor as it will be"
+            different = [line for line in life.after.differences(now) if line.startswith(f"{name}: ")]
+            assert content in known, f"neither as before nor as it will be: {different}"
     lost = set(life.before.files) - set(now.files)
     assert not lost, f"lost: {lost}"
 

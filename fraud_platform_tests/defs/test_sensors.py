@@ -182,6 +182,15 @@ def test_drift_away_from_a_champion_that_has_gone_asks_for_nothing(home):
     assert len(tick(home, "retrain_on_drift_sensor")[0]) == 1
 
 
+def test_drift_away_from_a_champion_that_the_event_log_does_not_know_asks_for_a_model(home):
+    materialise(home.instance, "model_release", ONE, action="released", model_version="1")
+    # Promoted from the command line, and then the day was measured against it.
+    drifts(home, TWO)
+    materialise(home.instance, "drift_report", TWO, model_version="2")
+    requests, skipped, _ = tick(home, "retrain_on_drift_sensor")
+    assert len(requests) == 1, skipped
+
+
 def test_what_another_trigger_asked_for_earlier_does_not_answer_drift(home):
     retrained(home, "schedule", ONE, action="released")
     drifts(home, TWO)

@@ -30,19 +30,21 @@ DAYS = [march(number) for number in range(6, 11)]
         (Period.month("2026-12"), date(2026, 12, 1), date(2026, 12, 31)),
         (Period.quarter("2026-Q1"), date(2026, 1, 1), date(2026, 3, 31)),
         (Period.quarter("2026-Q4"), date(2026, 10, 1), date(2026, 12, 31)),
+        (Period.month("9999-12"), date(9999, 12, 1), date.max),
+        (Period.quarter("9999-Q4"), date(9999, 10, 1), date.max),
     ],
 )
 def test_a_period_has_its_first_and_last_day(period, first, last):
     assert (period.first_day, period.last_day) == (first, last)
 
 
-@pytest.mark.parametrize("text", ["2026-13", "2026-00", "2026", "March", "2026-Q1"])
+@pytest.mark.parametrize("text", ["2026-13", "2026-00", "0000-01", "202\u0666-01", "2026", "March", "2026-Q1"])
 def test_what_is_no_month_is_refused(text):
     with pytest.raises(PlatformError, match="is not a month; write YYYY-MM"):
         Period.month(text)
 
 
-@pytest.mark.parametrize("text", ["2026-Q5", "2026-Q0", "2026-03"])
+@pytest.mark.parametrize("text", ["2026-Q5", "2026-Q0", "0000-Q1", "2026-03"])
 def test_what_is_no_quarter_is_refused(text):
     with pytest.raises(PlatformError, match="is not a quarter; write YYYY-Qn"):
         Period.quarter(text)

@@ -8,8 +8,9 @@ import dagster as dg
 
 from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset
 from fraud_platform.defs.metadata import image
-from fraud_platform.defs.partitions import ROLLING_DAYS, SETTINGS, SHADOW_DAYS_BACK
+from fraud_platform.defs.partitions import SETTINGS, SHADOW_DAYS_BACK
 from fraud_platform.defs.resources import Platform
+from fraud_platform.monitoring.outcome import ROLLING_DAYS
 
 if TYPE_CHECKING:
     from fraud_platform.monitoring.outcome import LabelRules
@@ -161,6 +162,5 @@ def _label_rules(platform: Platform) -> "LabelRules":
 
     return LabelRules(
         delay_days=platform.settings.label_delay_days,
-        rolling_days=ROLLING_DAYS,
         unlabelled_is_legitimate=platform.settings.unlabelled_is_legitimate,
     )
