@@ -282,11 +282,19 @@ def test_a_bad_file_is_refused_with_file_column_and_rows(type_in, released, tmp_
     ],
     ids=lambda arguments: arguments[0],
 )
-@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, os.mkfifo], ids=["nothing", "folder", "pipe"])
-def test_what_is_no_file_is_one_line(type_in, released, tmp_path, monkeypatch, arguments, make):
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "no.csv: no such file"),
+        (Path.mkdir, "no.csv: no regular file but a folder, pipe or device"),
+        (os.mkfifo, "no.csv: no regular file but a folder, pipe or device"),
+    ],
+    ids=["nothing", "folder", "pipe"],
+)
+def test_what_is_no_file_is_one_line(type_in, released, tmp_path, monkeypatch, arguments, make, words):
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "no.csv")
-    assert_one_line_of(type_in(*arguments), "no.csv: no such file")
+    assert_one_line_of(type_in(*arguments), words)
 
 
 def test_bad_rows_are_left_out_and_counted_by_reason(type_in, released, tmp_path):

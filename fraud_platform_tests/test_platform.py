@@ -1,12 +1,7 @@
 """The whole graph over a few small days: from landed files to decisions, drift reports and a released model."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -17,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fraud_platform import storage
+from fraud_platform import day_store, storage
 from fraud_platform.defs.history import latest_evaluations, latest_materialisation_metadata
 from fraud_platform.defs.instance import open_instance
 from fraud_platform.defs.jobs import DAILY_ASSETS, RETRAINING_ASSETS
@@ -268,14 +263,14 @@ def test_without_a_champion_scoring_says_so_in_one_line(tmp_path):
 def test_a_storage_error_is_tried_again(copied_home, monkeypatch):
     copied_home.land([LIVED])
     errors = [OSError("the network is gone"), OSError("still gone")]
-    real = storage.write_atomically
+    real = day_store.write_atomically
 
     def write(path, data):
         if "features" in str(path) and errors:
             raise errors.pop()
         real(path, data)
 
-    monkeypatch.setattr(storage, "write_atomically", write)
+    monkeypatch.setattr(day_store, "write_atomically", write)
     result = copied_home.attempt("daily", LIVED, ["raw_transactions", "features"])
     assert result.success
     retried = [event.step_key for event in result.all_events if event.is_step_up_for_retry]
@@ -334,87 +329,3 @@ def test_a_card_number_is_quarantined_and_reaches_no_file_and_no_output(copied_h
     for spelling in spellings:
         assert spelling.decode() not in shown.out + shown.err
         assert [path for path, data in texts_below(home.settings.home) if spelling in data] == []
-
-
-KILLED = """
-    import os, random, signal, sys, time
-    from pathlib import Path
-    import fraud_platform_tests.conftest
-    from fraud_platform_tests.platform_home import INGESTED, day_number, open_home
-    import pandas, pyarrow.parquet, pyarrow.csv, pandera.pandas, scipy.special, sklearn.pipeline, xgboost, mlflow
-
-    home = Path(sys.argv[1])
-    days = [day_number(1), day_number(4)]
-
-    def work():
-        with open_home(home) as platform:
-            platform.materialise(INGESTED, *days)
-
-    def spawn():
-        child = os.fork()
-        if child == 0:
-            try:
-                work()
-            finally:
-                os._exit(0)
-        return child
-
-    began = time.monotonic()
-    os.waitpid(spawn(), 0)
-    duration = time.monotonic() - began
-    print("undisturbed", flush=True)
-    sys.stdin.readline()
-    generator = random.Random(7)
-    for kill in range(6):
-        child = spawn()
-        # Spread over the whole run, each at a random moment of its share.
-        time.sleep(duration * (kill + generator.random()) / 6)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        print("killed", flush=True)
-        sys.stdin.readline()
-    os.waitpid(spawn(), 0)
-    print("done", flush=True)
-"""
-
-
-def test_killed_at_any_moment_a_day_is_whole_or_absent(trained_home, tmp_path):
-    home = tmp_path / "home"
-    with environment_of(home):
-        platform = PlatformHome(load_settings(), trained_home.instance)
-    platform.land(LEARNED)
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(home)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[1],
-        env={**os.environ, "FRAUD_HOME": str(home)},
-        start_new_session=True,
-    )
-    assets = (*INGESTED, "quarantine")
-    try:
-        assert process.stdout.readline() == "undisturbed\n"
-        undisturbed = platform.stored_bytes(assets)
-        assert len(undisturbed) == 4 * len(assets)
-        seen = []
-        for _ in range(6):
-            for path in undisturbed:
-                (platform.store.root / path).unlink(missing_ok=True)
-            process.stdin.write("\n")
-            process.stdin.flush()
-            assert process.stdout.readline() == "killed\n"
-            # Hidden files are what dying writers leave; nobody reads them.
-            found = {path: data for path, data in platform.stored_bytes(assets).items() if "/." not in path}
-            assert found == {path: undisturbed[path] for path in found}
-            seen.append(len(found))
-        # At least one kill came between the first file and the last.
-        assert any(0 < count < len(undisturbed) for count in seen), seen
-        process.stdin.write("\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "done\n"
-        found = {path: data for path, data in platform.stored_bytes(assets).items() if "/." not in path}
-        assert found == undisturbed
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
