@@ -136,17 +136,19 @@ def _registry(database: Path) -> tuple[dict[str, Any], list[Head], list[str]]:
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         if not connection.execute("select name from sqlite_master where name = 'model_version_tags'").fetchone():
             return {}, [], []
-        tags = connection.execute("select version, key, value from model_version_tags").fetchall()
-        # MLflow keeps the row and the tags of a version that was deleted, and shows it to nobody.
-        shown = "select version from model_versions where current_stage <> 'Deleted_Internal' order by version"
-        versions = [row[0] for row in connection.execute(shown)]
+        # Of a version that was withdrawn, as a doubled one is, MLflow keeps the row and its tags.
+        present = "select version from model_versions where current_stage <> 'Deleted_Internal'"
+        versions = [row[0] for row in connection.execute(f"{present} order by version")]
+        tags = connection.execute(
+            f"select version, key, value from model_version_tags where version in ({present})"  # noqa: S608 - as above
+        ).fetchall()
         aliases = dict(connection.execute("select alias, version from registered_model_aliases").fetchall())
         running = connection.execute("select run_uuid from runs where status = 'RUNNING'").fetchall()
     heads = [Head.parse(text, source=f"version {version}") for version, key, text in tags if key == "note.audit_head"]
     claims = [f"version {version}: {key}" for version, key, _ in tags if key.startswith("promotion_claim_")]
     known: dict[str, Any] = {str(version): {} for version in versions}
     for version, key, text in tags:
-        if version in versions and key in _COMPARED_TAGS:
+        if key in _COMPARED_TAGS:
             known[str(version)][key] = re.sub(r"@\S+?(?=[ ,;]|$)", "", text) if key == "champion_from" else text
     return (
         {"versions": known, "aliases": aliases},
