@@ -17,6 +17,7 @@ from fraud_platform.cli_days import calendar_of, drift_day_of, require_calendar
 from fraud_platform.cli_explanations import explain
 from fraud_platform.cli_exporter import exporter
 from fraud_platform.cli_governance import audit_app, erase, trail_of
+from fraud_platform.cli_labels import labels
 from fraud_platform.cli_models import card, models, open_registry, promote, rollback
 from fraud_platform.cli_report import report
 from fraud_platform.errors import PlatformError
@@ -217,7 +218,7 @@ def score(
         out.print("[yellow]The model has learned from SIMULATED DATA.[/]")
 
 
-for _command in (models, promote, rollback, card, explain, report, exporter):
+for _command in (models, promote, rollback, card, labels, explain, report, exporter):
     app.command()(_command)
 
 

@@ -39,6 +39,7 @@ ROOMS = (
     "cli_days",
     "cli_exporter",
     "cli_governance",
+    "cli_labels",
     "cli_models",
     "cli_explanations",
     "cli_report",

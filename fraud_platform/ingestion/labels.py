@@ -16,7 +16,7 @@ from upath import UPath
 from fraud_platform.errors import DataError
 from fraud_platform.governance.tombstones import NOTHING_ERASED, Tombstones
 from fraud_platform.ingestion.label_lookup import Lookup, find_transactions
-from fraud_platform.ingestion.landing import LandingZone
+from fraud_platform.ingestion.landing import LandedFile, LandingZone
 from fraud_platform.ingestion.quarantine import join_quarantine, judge_rows
 from fraud_platform.ingestion.reading import describe_rows, read_landed_table
 from fraud_platform.ingestion.schema import (
@@ -84,15 +84,14 @@ def labels_of_day(
             mended.
         OSError: the storage failed.
     """
-    landed = pd.concat([_no_rows(), *map(_read_labels, landing.label_files(day))], ignore_index=True)
+    files = [read_labels(path)[0] for path in landing.label_files(day)]
+    landed = pd.concat([_no_rows(), *files], ignore_index=True)
     if tombstones:
         is_erased = pd.notna(tombstones.pseudonyms_of(pa.array(landed[ID_COLUMN], pa.string())))
         landed = landed[~is_erased].reset_index(drop=True)
     lookup = find_transactions(landed[ID_COLUMN], day, transactions_by_day)
-    is_conflicting = landed.groupby(ID_COLUMN)[LABEL_COLUMN].transform("nunique").to_numpy() > 1
-    is_early, is_unknown = lookup.is_early.to_numpy(), lookup.is_unknown.to_numpy()
-    refused = {CONFLICTING: is_conflicting, EARLY: is_early, UNKNOWN_TRANSACTION: is_unknown}
-    is_refused = is_conflicting | is_early | is_unknown
+    refused = refusals(landed, lookup)
+    is_refused = np.any(list(refused.values()), axis=0)
     from_files = _one_per_transaction(landed.assign(day=lookup.days)[~is_refused])
     from_transactions = _labels_in(transactions_by_day.get(day))
     is_new = ~from_transactions[ID_COLUMN].isin(from_files[ID_COLUMN])
@@ -103,6 +102,45 @@ def labels_of_day(
         count_by_transaction_day=_counts(lookup, from_files, day, int(is_new.sum())),
         searched_day_count=sum(each <= day for each in transactions_by_day),
     )
+
+
+def read_labels(path: UPath) -> tuple[pd.DataFrame, LandedFile]:
+    """Every label of a file, with its `source`, `file` and `row` (1-based), and which bytes were read.
+
+    Raises:
+        DataError: a row cannot be read, and it may be anybody's label.
+        OSError: the storage failed.
+    """
+    table = read_landed_table(path, required=(ID_COLUMN, LABEL_COLUMN))
+    quarantine = judge_rows(table).quarantine
+    is_unlabelled = np.isnan(table.numbers[LABEL_COLUMN])
+    if len(quarantine):
+        first = quarantine.iloc[0]
+        rows = quarantine.loc[quarantine["reason"] == first["reason"], "row"].to_numpy()
+        raise DataError(f"{table.label}: column {first['column']}: {first['reason']} in {describe_rows(rows)}; mend it")
+    if is_unlabelled.any():
+        rows = np.flatnonzero(is_unlabelled) + 1
+        raise DataError(f"{table.label}: column {LABEL_COLUMN}: value is missing in {describe_rows(rows)}; mend it")
+    labels = pd.DataFrame(
+        {
+            ID_COLUMN: pd.Series(table.identifiers, dtype=object),
+            LABEL_COLUMN: table.numbers[LABEL_COLUMN].astype(np.int8),
+            SOURCE_COLUMN: source_of(table.file.name),
+            "file": table.file.name,
+            "row": np.arange(1, table.row_count + 1),
+        }
+    )
+    return labels, table.file
+
+
+def refusals(labels: pd.DataFrame, lookup: Lookup) -> dict[str, np.ndarray]:
+    """Which of the labels of one day decide nothing, bool [n] by reason."""
+    is_conflicting = labels.groupby(ID_COLUMN)[LABEL_COLUMN].transform("nunique").to_numpy() > 1
+    return {
+        CONFLICTING: is_conflicting,
+        EARLY: lookup.is_early.to_numpy(),
+        UNKNOWN_TRANSACTION: lookup.is_unknown.to_numpy(),
+    }
 
 
 def source_of(name: str) -> str:
@@ -135,28 +173,6 @@ def _counts(lookup: Lookup, from_files: pd.DataFrame, day: date, own_count: int)
     counts = {each: int((from_files["day"] == each).sum()) for each in sorted(lookup.days.dropna().unique())}
     counts[day] = counts.get(day, 0) + own_count
     return {each: count for each, count in counts.items() if count}
-
-
-def _read_labels(path: UPath) -> pd.DataFrame:
-    table = read_landed_table(path, required=(ID_COLUMN, LABEL_COLUMN))
-    quarantine = judge_rows(table).quarantine
-    is_unlabelled = np.isnan(table.numbers[LABEL_COLUMN])
-    if len(quarantine):
-        first = quarantine.iloc[0]
-        rows = quarantine.loc[quarantine["reason"] == first["reason"], "row"].to_numpy()
-        raise DataError(f"{table.label}: column {first['column']}: {first['reason']} in {describe_rows(rows)}; mend it")
-    if is_unlabelled.any():
-        rows = np.flatnonzero(is_unlabelled) + 1
-        raise DataError(f"{table.label}: column {LABEL_COLUMN}: value is missing in {describe_rows(rows)}; mend it")
-    return pd.DataFrame(
-        {
-            ID_COLUMN: pd.Series(table.identifiers, dtype=object),
-            LABEL_COLUMN: table.numbers[LABEL_COLUMN].astype(np.int8),
-            SOURCE_COLUMN: source_of(table.file.name),
-            "file": table.file.name,
-            "row": np.arange(1, table.row_count + 1),
-        }
-    )
 
 
 def _labels_in(raw_transactions: pd.DataFrame | None) -> pd.DataFrame:
