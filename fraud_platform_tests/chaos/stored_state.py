@@ -140,7 +140,7 @@ def _registry(database: Path) -> tuple[dict[str, Any], list[Head], list[str]]:
         present = "select version from model_versions where current_stage <> 'Deleted_Internal'"
         versions = [row[0] for row in connection.execute(f"{present} order by version")]
         tags = connection.execute(
-            f"select version, key, value from model_version_tags where version in ({present})"  # noqa: S608 - as above
+            f"select version, key, value from model_version_tags where version in ({present})"  # noqa: S608 - nothing in it is told
         ).fetchall()
         aliases = dict(connection.execute("select alias, version from registered_model_aliases").fetchall())
         running = connection.execute("select run_uuid from runs where status = 'RUNNING'").fetchall()
