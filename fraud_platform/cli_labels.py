@@ -12,7 +12,7 @@ from fraud_platform.cli_days import parse_day
 from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings
-from fraud_platform.storage import open_location
+from fraud_platform.storage import absence_of, open_location
 from fraud_platform.terminal import err, out
 
 
@@ -35,8 +35,8 @@ def labels(
     from fraud_platform.ingestion.landing import LandingZone
 
     path = open_location(file)
-    if not path.exists():
-        raise PlatformError(f"{file}: no such file; name a .csv, .csv.gz or .parquet file of labels")
+    if problem := absence_of(path):
+        raise PlatformError(f"{file}: {problem}; name a .csv, .csv.gz or .parquet file of labels")
     day = parse_day(arrived) if arrived is not None else datetime.now(UTC).date()
     settings = load_settings()
     known = StoredTransactions(DayStore.at(settings.storage_url))

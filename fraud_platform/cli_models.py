@@ -17,6 +17,8 @@ from fraud_platform.storage import open_location, write_atomically
 from fraud_platform.terminal import out, print_change, print_facts, print_markdown, print_tenures, print_versions
 
 if TYPE_CHECKING:
+    from upath import UPath
+
     from fraud_platform.registry.mlflow_registry import MlflowRegistry
 
 Version = Annotated[str, typer.Argument(help="challenger, previous, a version number or a semantic version.")]
@@ -116,13 +118,12 @@ def card(
     """
     from fraud_platform.monitoring.life import life_markdown, life_of
     from fraud_platform.registry.card_page import card_page
-    from fraud_platform.registry.model_card import APPROVAL_HEADING, standing_markdown
+    from fraud_platform.registry.model_card import APPROVAL_HEADING, standing_markdown, stored_card
 
     wanted = open_registry().find(version)
     store = DayStore.at(load_settings().storage_url)
-    is_stored = store.exists("model_card", wanted.as_of, "json")
-    stored = store.read_json("model_card", wanted.as_of) if is_stored else {}
-    if stored.get("version") != wanted.version:
+    stored = stored_card(store, wanted)
+    if stored is None:
         raise PlatformError(
             f"no card of version {wanted.version} is stored; materialise model_release of {wanted.as_of} again"
         )
@@ -132,13 +133,23 @@ def card(
     if output is None:
         print_markdown(markdown)
         return
-    target = open_location(output)
-    if target.suffix not in (".html", ".md"):
-        raise PlatformError(f"cannot write {target.name}: name the output .html or .md")
+    target = page_target(output)
     is_page = target.suffix == ".html"
     page = card_page(f"fraud_detector {wanted.semver}", markdown, stored["pictures"]) if is_page else markdown
     write_atomically(target, page.encode())
     out.print(f"card of {wanted.semver}: {output}", soft_wrap=True, highlight=False)
+
+
+def page_target(output: str) -> "UPath":
+    """Where a page or its Markdown goes.
+
+    Raises:
+        PlatformError: the name says neither.
+    """
+    target = open_location(output)
+    if target.suffix not in (".html", ".md"):
+        raise PlatformError(f"cannot write {target.name}: name the output .html or .md")
+    return target
 
 
 def open_registry() -> "MlflowRegistry":

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from fraud_platform.cli_governance import trail_of
-from fraud_platform.cli_models import open_registry
+from fraud_platform.cli_models import open_registry, page_target
 from fraud_platform.day_store import DayStore
-from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings
-from fraud_platform.storage import open_location, write_atomically
+from fraud_platform.storage import write_atomically
 from fraud_platform.terminal import out, print_markdown
 
 
@@ -36,26 +35,22 @@ def report(
     from fraud_platform.monitoring.period_plot import draw_period
     from fraud_platform.monitoring.period_report import period_report
     from fraud_platform.registry.card_page import as_picture, card_page
+    from fraud_platform.registry.model_card import stored_card
 
     if (month is None) == (quarter is None):
         raise typer.BadParameter("say which: --month YYYY-MM or --quarter YYYY-Qn")
-    target = open_location(output) if output is not None else None
-    if target is not None and target.suffix not in (".html", ".md"):
-        raise PlatformError(f"cannot write {target.name}: name the output .html or .md")
+    target = page_target(output) if output is not None else None
     period = Period.month(month) if month is not None else Period.quarter(str(quarter))
     settings = load_settings()
     store = DayStore.at(settings.storage_url)
     facts = gather(period, store=store, registry=open_registry(), trail=trail_of(settings))
     champion = facts.tenures[-1].version if facts.tenures else None
-    is_stored = champion is not None and store.exists("model_card", champion.as_of, "json")
-    stored = store.read_json("model_card", champion.as_of) if champion is not None and is_stored else {}
-    is_own = champion is not None and stored.get("version") == champion.version
-    rules = LabelRules(delay_days=settings.label_delay_days, unlabelled_is_legitimate=settings.unlabelled_is_legitimate)
-    counts = count_period(period, store=store, rules=rules) if quarter is not None else None
+    stored = stored_card(store, champion) if champion is not None else None
+    counts = count_period(period, store=store, rules=LabelRules.of(settings)) if quarter is not None else None
     markdown = period_report(
         facts,
         sections=[audit_counts(counts).as_markdown()] if counts is not None else [],
-        card=stored["markdown"] if is_own else None,
+        card=stored["markdown"] if stored is not None else None,
         semver=champion.semver if champion is not None else None,
     )
     if target is None:
@@ -63,7 +58,7 @@ def report(
         return
     if target.suffix == ".html":
         lead = {f"F1 by week, {period.name}": as_picture(draw_period(facts))}
-        pictures = stored["pictures"] if is_own else {}
+        pictures = stored["pictures"] if stored is not None else {}
         markdown = card_page(f"Fraud detection, {period.name}", markdown, pictures, lead)
     write_atomically(target, markdown.encode())
     out.print(f"report of {period.name}: {output}", soft_wrap=True, highlight=False)

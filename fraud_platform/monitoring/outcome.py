@@ -43,6 +43,11 @@ class LabelRules:
     rolling_days: int = ROLLING_DAYS
     unlabelled_is_legitimate: bool = False
 
+    @classmethod
+    def of(cls, settings: Any) -> "LabelRules":
+        """The rules that `settings` describe."""
+        return cls(delay_days=settings.label_delay_days, unlabelled_is_legitimate=settings.unlabelled_is_legitimate)
+
 
 @dataclass(frozen=True)
 class Outcome:

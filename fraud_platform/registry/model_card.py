@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fraud_platform.day_store import DayStore
 from fraud_platform.registry.registry import ModelVersion
 from fraud_platform.registry.release import GateResult
 from fraud_platform.registry.tables import FIGURES, slices_markdown
@@ -27,6 +28,14 @@ _LIMITS = (
     "It knows no card holder, merchant or country, so it cannot be examined for unequal treatment of groups.",
     "Fraud changes: figures hold for data like that it learnt from. `drift_report` says when that ends.",
 )
+
+
+def stored_card(store: DayStore, version: ModelVersion) -> Mapping[str, Any] | None:
+    """What `model_release` stored as the card of `version`; None without one, or where it is another version's."""
+    if not store.exists("model_card", version.as_of, "json"):
+        return None
+    document: Mapping[str, Any] = store.read_json("model_card", version.as_of)
+    return document if document.get("version") == version.version else None
 
 
 def model_card(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -10,10 +9,7 @@ from fraud_platform.defs.daily_asset import DayMap, Input, daily_asset
 from fraud_platform.defs.metadata import image
 from fraud_platform.defs.partitions import SETTINGS, SHADOW_DAYS_BACK
 from fraud_platform.defs.resources import Platform
-from fraud_platform.monitoring.outcome import ROLLING_DAYS
-
-if TYPE_CHECKING:
-    from fraud_platform.monitoring.outcome import LabelRules
+from fraud_platform.monitoring.outcome import ROLLING_DAYS, LabelRules
 
 GROUP = "monitoring"
 
@@ -106,7 +102,7 @@ def realised_performance(
         daily_predictions,
         confirmed_labels,
         {arrival: LabelFacts.of_text(footer) for arrival, footer in footers.items()},
-        rules=_label_rules(platform),
+        rules=LabelRules.of(platform.settings),
         seed=platform.settings.seed,
     )
     return dg.Output(outcome.as_dict(), metadata=outcome.as_metadata())
@@ -150,17 +146,7 @@ def shadow_report(day: date, daily_predictions: DayMap, confirmed_labels: DayMap
         predictions_by_day=daily_predictions.only(shadowed),
         labels_by_day=confirmed_labels,
         label_facts={arrival: LabelFacts.of_text(told) for arrival, told in facts.items()},
-        rules=_label_rules(platform),
+        rules=LabelRules.of(platform.settings),
         policy=platform.policy,
     )
     return dg.Output(report.as_dict(), metadata=report.as_metadata())
-
-
-def _label_rules(platform: Platform) -> "LabelRules":
-    """When labels count, as the settings say."""
-    from fraud_platform.monitoring.outcome import LabelRules
-
-    return LabelRules(
-        delay_days=platform.settings.label_delay_days,
-        unlabelled_is_legitimate=platform.settings.unlabelled_is_legitimate,
-    )
