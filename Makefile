@@ -9,6 +9,9 @@ RUN := $(UV) run --locked
 # Dagster 1.13 announces at every start that its next command line will be `dg`; we stay with the one that is documented.
 QUIET := PYTHONWARNINGS=ignore::FutureWarning
 
+# Where a machine forbids bytecode, each of the many processes below would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-22s %s\n", $$1, $$2}'

@@ -10,6 +10,7 @@
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import get_args
 
 from measuring import alternate, cost_of_call, print_costs, print_ratios, ratios
 from temporary_home import LANDED_FORMAT, ROWS_OF_A_DAY, land, load_definitions, release_model, temporary_home
@@ -61,4 +62,6 @@ def main(repeats: int, formats: tuple[LANDED_FORMAT, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, tuple(sys.argv[2:]) or ("csv", "parquet"))
+    every = get_args(LANDED_FORMAT)
+    chosen = tuple(each for each in every if each in (sys.argv[2:] or every))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, chosen)

@@ -15,10 +15,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from measuring import Cost, alternate, cost_of_call, print_costs, print_ratios, ratios
 from temporary_home import ROWS_OF_A_DAY, SEED, land, load_definitions, release_model, temporary_home
+
+if TYPE_CHECKING:
+    from fraud_platform.training.estimators import XGBoostEstimator
 
 REASONS, SCORING = "scoring with reasons", "scoring without"
 REASONS_LIMIT, SHAP_LIMIT = 1.2, 1.0
@@ -134,7 +137,8 @@ def main(repeats: int) -> None:
         matrix = feature_matrix(features, bundle.feature_names)
         measure_reasons(store, day, bundle, 3 * repeats)
 
-        explain, part = explainer_of(bundle.estimator.booster), matrix[:SHAP_ROWS]
+        booster = cast("XGBoostEstimator", bundle.estimator).booster
+        explain, part = explainer_of(booster), matrix[:SHAP_ROWS]
         scored, output = scored_day(store, day), UPath(home / "explained.parquet")
         ours, theirs = "explain --all", "shap.TreeExplainer"
         peers = {

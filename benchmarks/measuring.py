@@ -29,7 +29,7 @@ class Ratio:
         what: the two peers, such as "daily job / bare calls, wall".
         value: median over the rounds.
         lowest, highest: smallest and largest of any round.
-        limit: what the issue allows.
+        limit: what is allowed.
         is_floor: the value must be at least the limit, not at most.
     """
 
@@ -55,12 +55,14 @@ def cost_of_call(work: Callable[[], object]) -> Cost:
 
 
 def run_python(*arguments: str) -> str:
-    """What a fresh interpreter with `arguments` printed.
+    """What a fresh interpreter with `arguments` printed, on a machine that keeps bytecode.
 
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    return subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
 
 
 def processor_seconds() -> float:

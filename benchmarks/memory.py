@@ -13,9 +13,10 @@ import statistics
 import sys
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 from measuring import Ratio, print_ratios, run_python
-from temporary_home import ROWS_OF_A_DAY, land, load_definitions, release_model, temporary_home
+from temporary_home import LANDED_FORMAT, ROWS_OF_A_DAY, land, load_definitions, release_model, temporary_home
 
 LIMIT = 3.0
 COLUMNS = 31
@@ -52,7 +53,7 @@ def run_day(day: date) -> None:
     print(peak_bytes())
 
 
-def measure(day: date, repeats: int, landed: str) -> Ratio:
+def measure(day: date, repeats: int, landed: LANDED_FORMAT) -> Ratio:
     """The day's own memory over its float64 size; prints the figures behind it."""
     size = ROWS_OF_A_DAY * COLUMNS * 8
     peaks: dict[int, list[int]] = {TINY_ROWS: [], ROWS_OF_A_DAY: []}
@@ -73,10 +74,7 @@ def main(repeats: int) -> None:
         day = date.fromisoformat(run_python(__file__, PREPARE).splitlines()[-1])
         print(f"\n## Peak memory of one day of {ROWS_OF_A_DAY:,} rows (medians of {repeats} rounds)\n")
         print("| landed as | footprint MB | peak MB | the day MB | float64 MB |\n|---|--:|--:|--:|--:|")
-        found = []
-        for landed in ("csv", "parquet"):
-            found.append(measure(day, repeats, landed))
-        print_ratios(found)
+        print_ratios([measure(day, repeats, landed) for landed in get_args(LANDED_FORMAT)])
 
 
 if __name__ == "__main__":

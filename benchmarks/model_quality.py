@@ -86,7 +86,7 @@ def measure_all(
         found[name] = {}
         split = None
         for group, measure in groups.items():
-            figures = kept.of(name, group, recipe[group])
+            figures: Mapping[str, Figures] | None = kept.of(name, group, recipe[group])
             if figures is None:
                 split = split or rows.split(name)
                 figures = measure(split)

@@ -13,7 +13,13 @@ import pandas as pd
 from fraud_platform.features.engineering import build_features
 from fraud_platform.features.profile import Profile, profile_table
 from fraud_platform.features.schema import FEATURE_NAMES
-from fraud_platform.ingestion.schema import ID_COLUMN, LABEL_COLUMN
+from fraud_platform.ingestion.schema import (
+    CONFIRMED_LABELS_COLUMNS,
+    ID_COLUMN,
+    LABEL_COLUMN,
+    SOURCE_COLUMN,
+    TRANSACTION_FILE,
+)
 from fraud_platform.simulation.replay import read_public_file
 from fraud_platform.training.dataset import LabelledRows, assemble
 from fraud_platform.training.splitting import TEST, TRAIN, VALIDATION, SplitStrategy, split_transactions
@@ -59,12 +65,13 @@ class QualityRows:
         table = read_public_file(path)
         # Identifiers by position: the division then depends on nothing but the file and the seed.
         table[ID_COLUMN] = [f"row-{position:06d}" for position in range(len(table))]
+        table[SOURCE_COLUMN] = TRANSACTION_FILE
         table["event_time"] = pd.Timestamp(_FIRST_DAY, tz="UTC") + pd.to_timedelta(table["Time"], unit="s")
         features = build_features(table)
         day_of_row = (table["Time"] // _SECONDS_PER_DAY).to_numpy(np.int64)
         days = {_FIRST_DAY + timedelta(days=int(number)): day_of_row == number for number in np.unique(day_of_row)}
         self._features = {day: features[is_that_day] for day, is_that_day in days.items()}
-        labels = {day: table.loc[is_that_day, [ID_COLUMN, LABEL_COLUMN]] for day, is_that_day in days.items()}
+        labels = {day: table.loc[is_that_day, list(CONFIRMED_LABELS_COLUMNS)] for day, is_that_day in days.items()}
         self._labelled = label_window(self._features, labels)
         self._baseline = profile_table(features, FEATURE_NAMES)
         self.row_count = len(table)

@@ -9,9 +9,13 @@ process, where only Dagster's own work per run remains to be saved.
 
 import sys
 from datetime import date
+from typing import TYPE_CHECKING
 
 from measuring import Ratio, alternate, cost_of_call, print_costs, print_ratios, ratios, run_python
 from temporary_home import day_number, land, load_definitions, temporary_home
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 RANGE_DAYS, ROWS = 30, 1_000
 RANGE, SINGLE = "one run of 30 days", "30 runs of one day"
@@ -32,8 +36,8 @@ def run(first: date, last: date) -> None:
 def compare_processes(days: list[date], repeats: int) -> list[Ratio]:
     """Every run in a process of its own."""
 
-    def process(first: date, last: date) -> None:
-        run_python(__file__, CHILD, first.isoformat(), last.isoformat())
+    def process(first: date, last: date) -> str:
+        return run_python(__file__, CHILD, first.isoformat(), last.isoformat())
 
     costs = alternate(
         {
@@ -57,8 +61,8 @@ def compare_in_process(days: list[date], repeats: int) -> list[Ratio]:
     definitions = load_definitions()
     with open_instance() as instance:
 
-        def backfill(first: date, last: date) -> None:
-            runs.run_range(definitions, instance, INGESTED, first, last)
+        def backfill(first: date, last: date) -> "dg.ExecuteInProcessResult":
+            return runs.run_range(definitions, instance, INGESTED, first, last)
 
         costs = alternate(
             {

@@ -10,7 +10,7 @@ measured: an ensemble of both families, and its first XGBoost alone.
 import sys
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from measuring import alternate, cost_of_call, print_costs, print_ratios, ratios
 from temporary_home import MODEL_DAYS, MODEL_ROWS, ingest_days, land, load_definitions, temporary_home
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fraud_platform.training.bundle import ModelBundle
+    from fraud_platform.training.ensembles import EnsembleEstimator
 
 ROWS = 284_807
 LIMIT = 1.3
@@ -39,13 +40,13 @@ def predict_trees(bundle: "ModelBundle", matrix: "np.ndarray") -> None:
 def main(repeats: int) -> None:
     """Trains an ensemble, measures and prints."""
     with temporary_home(TRAINING):
+        from fraud_platform.day_store import DayStore
         from fraud_platform.defs import runs
         from fraud_platform.defs.instance import open_instance
         from fraud_platform.features.engineering import build_features
         from fraud_platform.ingestion.landing import LandingZone
         from fraud_platform.ingestion.transactions import ingest_day
         from fraud_platform.settings import load_settings
-        from fraud_platform.storage import DayStore
         from fraud_platform.training import contest
         from fraud_platform.training.bundle import ModelBundle
         from fraud_platform.training.dataset import feature_matrix
@@ -62,7 +63,8 @@ def main(repeats: int) -> None:
         ensemble = ModelBundle.from_bytes(sealed)
         land(day, ROWS)
         matrix = feature_matrix(build_features(ingest_day(LandingZone.at(settings.landing_url), day).transactions))
-        alone = replace(ensemble, algorithm="xgboost", estimator=ensemble.estimator.members[0])
+        first = cast("EnsembleEstimator", ensemble.estimator).members[0]
+        alone = replace(ensemble, algorithm="xgboost", estimator=first)
         for title, bundle in (("an ensemble", ensemble), ("one XGBoost", alone)):
             peers = {
                 BUNDLE: partial(cost_of_call, partial(bundle.predict, matrix)),

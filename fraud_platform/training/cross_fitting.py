@@ -82,9 +82,7 @@ def forward(members: Sequence[Member], rows: LabelledRows) -> tuple[np.ndarray, 
     later = np.flatnonzero(is_later & ~np.isin(rows.twin_groups, rows.twin_groups[earlier]))
     if min((rows.labels[side] == 1).sum() for side in (earlier, later)) < MINIMUM_FORWARD_FRAUDS:
         return None
-    with ThreadPoolExecutor(len(members)) as pool:
-        answers = list(pool.map(lambda member: _answers(member, rows, earlier, later), members))
-    return later, blended(answers)
+    return later, blended([_answers(member, rows, earlier, later) for member in members])
 
 
 def blended(answers: Sequence[Floats]) -> Floats:

@@ -3,7 +3,8 @@
 Which parameters to fit with does not belong here (candidates, tuning), nor does what a model can do (estimators).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,21 @@ from fraud_platform.training.estimators import (
 from fraud_platform.training.forest import RandomForestEstimator
 
 Parameters = Mapping[str, float | int]
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Matrix products on one thread of each caller's own, for the same reasons as boosters; also as a decorator.
+
+    Fits run beside each other, and the threads of their products would wait spinning: with them a logistic regression
+    takes ten times as long.
+    """
+    import scipy.linalg  # noqa: F401 - a limit reaches only what is loaded, and scipy brings its own BLAS
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
 
 # A booster's threads share the sums behind each split, and the last digits of a sum depend on how it was shared. One
 # thread gives one model on every machine; it is also faster while other work fills the cores, as a booster's threads

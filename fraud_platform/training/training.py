@@ -17,7 +17,7 @@ from fraud_platform.features.profile import Profile, profile_table
 from fraud_platform.features.schema import FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from fraud_platform.metrics import average_precision
 from fraud_platform.training.bundle import SCORE_COLUMN, ModelBundle
-from fraud_platform.training.calibration import Calibration, fit_calibration
+from fraud_platform.training.calibration import fit_calibration
 from fraud_platform.training.candidates import Candidate
 from fraud_platform.training.contest import Contender, Contest, hold_contest
 from fraud_platform.training.cross_fitting import forward
@@ -25,14 +25,17 @@ from fraud_platform.training.dataset import LabelledRows
 from fraud_platform.training.ensembles import EnsembleEstimator
 from fraud_platform.training.estimators import ALL_CORES, Estimator
 from fraud_platform.training.evaluation import Evaluation, evaluate
-from fraud_platform.training.fitting import Parameters
+from fraud_platform.training.fitting import FitRows, Parameters, one_blas_thread
 from fraud_platform.training.leakage import strongest_single_feature
+from fraud_platform.training.sampling import subsample_legitimate
 from fraud_platform.training.splitting import VALIDATION_END_PERCENT
 from fraud_platform.training.thresholds import POLICIES, DecisionTerms, DecisionThreshold, Policy, choose_threshold
 from fraud_platform.training.tuning import SearchBudget
 
 # The final fit's limit, so that half a year of full days still fits into memory and an afternoon.
 REFIT_LEGITIMATE_LIMIT = 1_000_000
+# How well a model knows its own rows shows on these as on all.
+SEEN_LEGITIMATE_LIMIT = 60_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class TrainingResult:
     forward: Evaluation | None
 
 
+@one_blas_thread()
 def train(
     train: LabelledRows,
     validation: LabelledRows,
@@ -87,7 +91,7 @@ def train(
 ) -> TrainingResult:
     """The contest's winner, fitted to all of these rows, calibrated and given a threshold on its out-of-fold answers.
 
-    Same rows, candidates, trials, known points and seed give the same bundle digest.
+    Same rows, candidates, trials, known points and seed give the same bundle digest, on any number of cores.
 
     Args:
         train: rows to search on.
@@ -108,6 +112,8 @@ def train(
         DataError: too few frauds in either set of rows.
         ValueError: no candidate.
     """
+    from joblib import cpu_count
+
     if not candidates:
         raise ValueError("train at least one candidate")
     for name, rows in (("training", train), ("validation", validation)):
@@ -129,20 +135,26 @@ def train(
         report=on_progress or (lambda line: None),
     )
     winner = contest.winner
-    calibration = fit_calibration(winner.out_of_fold, development.labels, weights=development.weights, seed=seed)
-    probabilities = calibration.apply(winner.out_of_fold)
-    thresholds = _thresholds(probabilities, development, rules)
-    estimator, train_average_precision = _fit(winner, development)
-    judged = evaluate(
-        probabilities,
-        development.labels,
-        development.amounts,
-        thresholds[rules.policy].value,
-        seed=seed,
-        legitimate_weight=development.legitimate_weight,
-        review_cost=rules.review_cost,
-    )
-    ahead = _forward(winner, development, calibration, thresholds[rules.policy], rules, seed)
+    # The fits that are left need nothing of what is concluded meanwhile.
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        everything = np.arange(development.row_count)
+        fits = [
+            pool.submit(member.fit, development, everything, REFIT_LEGITIMATE_LIMIT, threads=ALL_CORES)
+            for member in winner.members
+        ]
+        looking_ahead = pool.submit(forward, winner.members, development)
+        calibration = fit_calibration(winner.out_of_fold, development.labels, weights=development.weights, seed=seed)
+        probabilities = calibration.apply(winner.out_of_fold)
+        thresholds = _thresholds(probabilities, development, rules)
+        judged = _evaluate(probabilities, development, thresholds, rules, seed)
+        strongest = strongest_single_feature(development)
+    members = [fit.result() for fit in fits]
+    estimator = members[0] if len(members) == 1 else EnsembleEstimator(members)
+    seen_average_precision = _seen_average_precision(estimator, development, seed)
+    ahead = None
+    if (answered := looking_ahead.result()) is not None:
+        later, answers = answered
+        ahead = _evaluate(calibration.apply(answers), development.take(later), thresholds, rules, seed)
     scores = pd.DataFrame({SCORE_COLUMN: probabilities})
     bundle = ModelBundle(
         algorithm=winner.name,
@@ -161,10 +173,10 @@ def train(
             "legitimate_weight": development.legitimate_weight,
             "known_points": known,
             "baseline_average_precision": contest.baseline_average_precision,
-            "single_feature_average_precision": asdict(strongest_single_feature(development)),
+            "single_feature_average_precision": asdict(strongest),
             "out_of_fold": judged.as_dict(),
             "forward": ahead.as_dict() if ahead else None,
-            "candidates": _candidate_table(contest, train.row_count, development, train_average_precision),
+            "candidates": _candidate_table(contest, train.row_count, development, seen_average_precision),
             "rows": {
                 name: {"row_count": rows.row_count, "fraud_count": rows.fraud_count}
                 for name, rows in (("train", train), ("validation", validation))
@@ -187,40 +199,29 @@ def _thresholds(probabilities: np.ndarray, rows: LabelledRows, rules: DecisionRu
     }
 
 
-def _fit(winner: Contender, rows: LabelledRows) -> tuple[Estimator, float]:
-    """The winner fitted to all rows, and its average precision on these very rows, which trees bring to 1."""
-    everything = np.arange(rows.row_count)
-    with ThreadPoolExecutor(len(winner.members)) as pool:
-        fits = [
-            pool.submit(member.fit, rows, everything, REFIT_LEGITIMATE_LIMIT, threads=ALL_CORES)
-            for member in winner.members
-        ]
-        members = [fit.result() for fit in fits]
-    estimator = members[0] if len(members) == 1 else EnsembleEstimator(members)
-    return estimator, average_precision(rows.labels, estimator.predict_probability(rows.features), rows.weights)
-
-
-def _forward(
-    winner: Contender,
+def _evaluate(
+    probabilities: np.ndarray,
     rows: LabelledRows,
-    calibration: Calibration,
-    threshold: DecisionThreshold,
+    thresholds: Mapping[Policy, DecisionThreshold],
     rules: DecisionRules,
     seed: int,
-) -> Evaluation | None:
-    answered = forward(winner.members, rows)
-    if answered is None:
-        return None
-    positions, answers = answered
+) -> Evaluation:
     return evaluate(
-        calibration.apply(answers),
-        rows.labels[positions],
-        rows.amounts[positions],
-        threshold.value,
+        probabilities,
+        rows.labels,
+        rows.amounts,
+        thresholds[rules.policy].value,
         seed=seed,
         legitimate_weight=rows.legitimate_weight,
         review_cost=rules.review_cost,
     )
+
+
+def _seen_average_precision(estimator: Estimator, rows: LabelledRows, seed: int) -> float:
+    """On rows the model was fitted on, which trees bring to 1: all frauds, and legitimate rows for all of them."""
+    chosen, weights = subsample_legitimate(rows.labels, SEEN_LEGITIMATE_LIMIT, np.random.default_rng(seed))
+    seen = FitRows.of(rows, chosen, weights)
+    return average_precision(seen.labels, estimator.predict_probability(seen.features), seen.weights)
 
 
 def _candidate_table(

@@ -1,6 +1,7 @@
 """Training: the best candidate on validation rows wins, the simpler of equals, and one input gives one bundle."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_score
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.training import contest, training
@@ -230,6 +232,19 @@ def test_many_legitimate_rows_are_fitted_in_part(monkeypatch: pytest.MonkeyPatch
     assert average_precision_score(judged.labels, part.bundle.predict(judged.features)) > 0.5
 
 
+def test_products_of_matrices_run_on_one_thread_while_a_model_is_made() -> None:
+    blas_threads = []
+
+    def look(line: str) -> None:
+        del line
+        blas_threads.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+
+    with threadpool_limits(2, user_api="blas"):
+        train_small(("logistic_regression",), on_progress=look)
+        assert set(blas_threads) == {1}
+        assert {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"} == {2}
+
+
 def test_no_candidate_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="at least one candidate"):
         train_small(())
@@ -245,7 +260,8 @@ print(json.dumps({name: train_small((name,)).bundle.digest for name in CANDIDATE
 def test_two_processes_make_the_same_bundle_and_another_seed_another() -> None:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", DIGESTS_IN_ANOTHER_PROCESS]
-    output = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    more_cores = {**os.environ, "OMP_NUM_THREADS": "5", "OPENBLAS_NUM_THREADS": "5", "LOKY_MAX_CPU_COUNT": "5"}
+    output = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True, env=more_cores).stdout
     ours = {name: train_small((name,)).bundle.digest for name in CANDIDATES}
     assert json.loads(output.splitlines()[-1]) == ours
     assert len(set(ours.values())) == len(CANDIDATES)
