@@ -62,6 +62,14 @@ class RankedCounts:
         """F1 at each threshold, [m], in [0, 1]; nan without frauds."""
         return ratio(2 * self.true_positives, self.true_positives + self.false_positives + self.fraud_total)
 
+    @property
+    def average_precision(self) -> float:
+        """See the function `average_precision`."""
+        if self.fraud_total == 0:
+            return float("nan")
+        gained = np.diff(self.true_positives, prepend=0.0)
+        return float(gained[gained > 0] @ self.precisions[gained > 0] / self.fraud_total)
+
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     """`numerator / denominator` element by element; nan where the denominator is 0."""
@@ -139,11 +147,7 @@ def average_precision(labels: ArrayLike, probabilities: ArrayLike, weights: Arra
 
     The step-wise area under the precision-recall curve (no interpolation between points, which would flatter).
     """
-    counts = ranked_counts(labels, probabilities, weights)
-    if counts.fraud_total == 0:
-        return float("nan")
-    gained = np.diff(counts.true_positives, prepend=0.0)
-    return float(gained[gained > 0] @ counts.precisions[gained > 0] / counts.fraud_total)
+    return ranked_counts(labels, probabilities, weights).average_precision
 
 
 def roc_auc(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None) -> float:

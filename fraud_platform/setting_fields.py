@@ -86,6 +86,12 @@ class ReleaseRules(BaseModel):
     max_single_feature_average_precision: float = Field(
         0.90, gt=0, le=1, description="acceptance gate: average precision of a single feature, above which it is a leak"
     )
+    max_single_feature_recall: float = Field(
+        0.50, gt=0, le=1, description="acceptance gate: frauds told by a single feature without mistakes, above: a leak"
+    )
+    max_plausible_average_precision: float = Field(
+        0.91, gt=0, le=1, description="acceptance gate: average precision out of fold with confidence above it: a leak"
+    )
     min_f1_improvement: float = Field(0.02, ge=0, description="what a challenger's F1 must add to the champion's")
     require_approval: bool = Field(False, description="whether a person must approve before a model becomes champion")
     shadow_days: int = Field(0, ge=0, description="days a candidate scores in shadow before it decides; 0: none")

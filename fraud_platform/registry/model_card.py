@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fraud_platform.day_store import DayStore
+from fraud_platform.registry.gates import GateResult
 from fraud_platform.registry.registry import ModelVersion
-from fraud_platform.registry.release import GateResult
 from fraud_platform.registry.tables import FIGURES, slices_markdown
 from fraud_platform.training.evaluation import Evaluation, Interval
 from fraud_platform.training.slices import Slice

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from fraud_platform.registry.release import AcceptanceGates
+from fraud_platform.registry.gates import AcceptanceGates
 from fraud_platform.storage import canonical_json, sha256
 
 _DIGEST_CHARACTERS = 12
@@ -22,6 +22,8 @@ class ReleasePolicy:
         max_train_validation_gap: how much average precision may fall from train to validation.
         max_relative_calibration_error: most expected calibration error, as a share of the fraud rate.
         max_single_feature_average_precision: most that a single feature may reach by itself.
+        max_single_feature_recall: most frauds it may tell from legitimate rows nearly without a mistake.
+        max_plausible_average_precision: what average precision out of fold may not be above with confidence.
         min_f1_improvement: what F1 must gain over the champion's on the same rows.
         require_approval: whether a person must approve before a model becomes champion.
         shadow_days: days a candidate scores beside the champion first; 0 releases at once.
@@ -42,6 +44,8 @@ class ReleasePolicy:
     max_train_validation_gap: float = 0.30
     max_relative_calibration_error: float = 0.50
     max_single_feature_average_precision: float = 0.90
+    max_single_feature_recall: float = 0.50
+    max_plausible_average_precision: float = 0.91
     min_f1_improvement: float = 0.02
     require_approval: bool = False
     shadow_days: int = 0

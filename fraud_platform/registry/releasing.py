@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fraud_platform.errors import ModelError
 from fraud_platform.registry.comparison import ChampionComparison
+from fraud_platform.registry.gates import GateResult
 from fraud_platform.registry.model_card import model_card, standing_markdown
 from fraud_platform.registry.model_metadata import model_metadata
 from fraud_platform.registry.policy import ReleasePolicy
 from fraud_platform.registry.promotion import SmokeTester, champion_of, promote_version
 from fraud_platform.registry.registry import MODEL_NAME, ModelRegistry, ModelVersion
-from fraud_platform.registry.release import GateResult, ReleaseDecision, decide_release
+from fraud_platform.registry.release import ReleaseDecision, decide_release
 from fraud_platform.registry.shadow import begin_shadow
 from fraud_platform.registry.smoke_test import smoke_test
 from fraud_platform.training.evaluation import Evaluation

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fraud_platform.registry.comparison import ChampionComparison, compare
-from fraud_platform.registry.release import AcceptanceGates, GateResult, TrainingFigures, judge_gates
+from fraud_platform.registry.gates import AcceptanceGates, GateResult, TrainingFigures, judge_gates
 from fraud_platform.training.dataset import LabelledRows
 from fraud_platform.training.evaluation import REVIEW_COST, Evaluation, evaluate
+from fraud_platform.training.leakage import Telltales
 from fraud_platform.training.slices import Slice, hours_of, slice_decisions
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def training_figures(bundle: "ModelBundle") -> TrainingFigures:
     nothing was better.
     """
     best, provenance = selected_candidate(bundle), bundle.provenance
-    single = provenance.get("single_feature_average_precision")
+    signs = provenance.get("telltales")
     return TrainingFigures(
         train_average_precision=best["train_average_precision"],
         validation_average_precision=best["validation_average_precision"],
@@ -133,7 +134,7 @@ def training_figures(bundle: "ModelBundle") -> TrainingFigures:
         baseline_average_precision=None
         if bundle.algorithm == BASELINE
         else provenance.get("baseline_average_precision"),
-        single_feature=(single["feature"], single["value"]) if single else None,
+        telltales=Telltales.from_dict(signs) if signs else None,
     )
 
 

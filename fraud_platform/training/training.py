@@ -5,7 +5,7 @@ The test split does not belong here; it is never seen. Neither does the release 
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -26,7 +26,7 @@ from fraud_platform.training.ensembles import EnsembleEstimator
 from fraud_platform.training.estimators import ALL_CORES, Estimator
 from fraud_platform.training.evaluation import Evaluation, evaluate
 from fraud_platform.training.fitting import FitRows, Parameters, one_blas_thread
-from fraud_platform.training.leakage import strongest_single_feature
+from fraud_platform.training.leakage import telltales
 from fraud_platform.training.sampling import subsample_legitimate
 from fraud_platform.training.splitting import VALIDATION_END_PERCENT
 from fraud_platform.training.thresholds import POLICIES, DecisionTerms, DecisionThreshold, Policy, choose_threshold
@@ -147,7 +147,7 @@ def train(
         probabilities = calibration.apply(winner.out_of_fold)
         thresholds = _thresholds(probabilities, development, rules)
         judged = _evaluate(probabilities, development, thresholds, rules, seed)
-        strongest = strongest_single_feature(development)
+        signs_of_a_leak = telltales(development, probabilities, seed=seed)
     members = [fit.result() for fit in fits]
     estimator = members[0] if len(members) == 1 else EnsembleEstimator(members)
     seen_average_precision = _seen_average_precision(estimator, development, seed)
@@ -173,7 +173,7 @@ def train(
             "legitimate_weight": development.legitimate_weight,
             "known_points": known,
             "baseline_average_precision": contest.baseline_average_precision,
-            "single_feature_average_precision": asdict(strongest),
+            "telltales": signs_of_a_leak.as_dict(),
             "out_of_fold": judged.as_dict(),
             "forward": ahead.as_dict() if ahead else None,
             "candidates": _candidate_table(contest, train.row_count, development, seen_average_precision),

@@ -7,8 +7,8 @@ import pytest
 from matplotlib import image
 
 from fraud_platform.registry import pictures
+from fraud_platform.registry.gates import AcceptanceGates
 from fraud_platform.registry.pictures import EXPLAINED_LEGITIMATE, validation_pictures
-from fraud_platform.registry.release import AcceptanceGates
 from fraud_platform.registry.validation import validate
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
 

@@ -9,16 +9,12 @@ from typing import Any
 import pytest
 
 from fraud_platform.registry.comparison import ChampionComparison
+from fraud_platform.registry.gates import AcceptanceGates, GateResult, TrainingFigures, judge_gates
 from fraud_platform.registry.model_card import model_card
-from fraud_platform.registry.release import (
-    AcceptanceGates,
-    GateResult,
-    TrainingFigures,
-    decide_release,
-    judge_gates,
-)
+from fraud_platform.registry.release import decide_release
 from fraud_platform.storage import canonical_json
 from fraud_platform.training.evaluation import Evaluation, Interval
+from fraud_platform.training.leakage import SingleFeature, Telltales
 from fraud_platform.training.slices import Slice, slice_decisions
 from fraud_platform_tests.registry.registration import march
 
@@ -148,12 +144,27 @@ def test_a_candidate_has_to_be_above_logistic_regression(
     assert names(judge_gates(evaluation(), training, AcceptanceGates())) == failed
 
 
-def test_a_feature_that_nearly_is_the_label_looks_like_a_leak() -> None:
-    for reached, failed in ((0.64, []), (0.90, []), (0.91, ["plausible"])):
-        training = replace(TRAINED, single_feature=("V14", reached))
-        gates = judge_gates(evaluation(), training, AcceptanceGates())
-        assert names(gates) == failed
-        assert gates[-1].explanation.startswith("looks like a leak: V14 alone" if failed else "V14 alone")
+CLEAN = Telltales(SingleFeature("V14", 0.64), SingleFeature("V9", 0.20), 0.82)
+
+
+@pytest.mark.parametrize(
+    ("signs", "failed"),
+    [
+        (CLEAN, []),
+        (replace(CLEAN, strongest=SingleFeature("V3", 0.90)), []),
+        (replace(CLEAN, strongest=SingleFeature("V3", 0.91)), ["strongest_feature"]),
+        (replace(CLEAN, purest=SingleFeature("V3", 0.50)), []),
+        (replace(CLEAN, purest=SingleFeature("V3", 0.51)), ["purest_feature"]),
+        (replace(CLEAN, average_precision_bound=0.91), []),
+        (replace(CLEAN, average_precision_bound=0.92), ["all_features"]),
+    ],
+)
+def test_what_is_known_too_well_looks_like_a_leak(signs: Telltales, failed: list[str]) -> None:
+    gates = judge_gates(evaluation(), replace(TRAINED, telltales=signs), AcceptanceGates())
+    assert names(gates) == failed
+    leaks = [gate.explanation for gate in gates if gate.explanation.startswith("looks like a leak: ")]
+    assert len(leaks) == len(failed)
+    assert all("V3 alone" in leak or "all features together" in leak for leak in leaks)
 
 
 def test_gate_results_and_comparisons_survive_json() -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from fraud_platform.errors import ModelError
 from fraud_platform.registry.champion import challenger_for_day
+from fraud_platform.registry.gates import AcceptanceGates
 from fraud_platform.registry.memory_registry import MemoryRegistry
 from fraud_platform.registry.policy import ReleasePolicy
 from fraud_platform.registry.promotion import promote_version
-from fraud_platform.registry.release import AcceptanceGates
 from fraud_platform.registry.releasing import release_candidate
 from fraud_platform.registry.shadow import begin_shadow, challenger_of_day, end_shadow
 from fraud_platform.registry.validation import validate, validation_document

@@ -5,8 +5,8 @@ from math import nan
 
 import pytest
 
+from fraud_platform.registry.gates import AcceptanceGates
 from fraud_platform.registry.policy import ReleasePolicy
-from fraud_platform.registry.release import AcceptanceGates
 from fraud_platform.registry.shadow import ShadowFigures, judge_shadow
 from fraud_platform.settings import Settings
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
+from fraud_platform.registry.gates import AcceptanceGates
 from fraud_platform.registry.memory_registry import MemoryRegistry
-from fraud_platform.registry.release import AcceptanceGates
 from fraud_platform.registry.validation import (
     TestReading,
     selected_candidate,
@@ -19,6 +19,7 @@ from fraud_platform.registry.validation import (
 )
 from fraud_platform.storage import canonical_json
 from fraud_platform.training.evaluation import Interval
+from fraud_platform.training.leakage import SingleFeature, Telltales
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
 from fraud_platform_tests.registry.registration import march, register
 
@@ -67,13 +68,17 @@ def test_every_failed_gate_is_in_the_sentence(bundle):
 
 
 def test_gates_on_what_training_found_out_are_read_from_the_provenance():
-    found = {"feature": "V1", "value": 0.95}
-    bundle = candidate(baseline_average_precision=0.85, single_feature_average_precision=found)
+    bundle = candidate(
+        baseline_average_precision=0.85,
+        telltales=Telltales(SingleFeature("V1", 0.95), SingleFeature("V2", 0.6), 0.93).as_dict(),
+    )
     validation = validate(bundle, judging_rows(), gates=LOW, champion=None, seed=3)
-    baseline, plausible = validation.gates[-2:]
+    baseline, single, purest, plausible = validation.gates[-4:]
     # The chosen model's own figure on the same folds, which an ensemble has too: .84 out of fold.
     assert (baseline.name, baseline.value, baseline.limit, baseline.is_passed) == ("beats_baseline", 0.84, 0.85, False)
-    assert (plausible.name, plausible.value, plausible.is_passed) == ("plausible", 0.95, False)
+    assert (single.name, single.value, single.is_passed) == ("strongest_feature", 0.95, False)
+    assert (purest.name, purest.value, purest.is_passed) == ("purest_feature", 0.6, False)
+    assert (plausible.name, plausible.value, plausible.is_passed) == ("all_features", 0.93, False)
 
 
 def test_a_logistic_regression_does_not_have_to_be_above_itself():
