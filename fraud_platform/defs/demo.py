@@ -100,7 +100,7 @@ def _release_first_model(
             return day
     refusal = history.latest_materialisation_metadata(instance, "model_release", days[-1])["reason"]
     raise PlatformError(
-        f"no model passed the acceptance gates up to {days[-1]}: {refusal}; give it more or longer days"
+        f"no model passed the acceptance gates up to {days[-1]}: {refusal}; give it more, longer or cleaner days"
     )
 
 
