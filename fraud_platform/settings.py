@@ -17,9 +17,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from fraud_platform.errors import PlatformError
 from fraud_platform.setting_fields import (
+    Address,
     IngestionRules,
     LearningRules,
     MonitoringRules,
+    Name,
+    Place,
     ReleaseRules,
     ReportingRules,
     RetentionPeriods,
@@ -31,6 +34,8 @@ _SHOWN_CHARACTERS = 200
 
 PREFIX = "FRAUD_"
 SETTINGS_FILE = "settings.env"
+# Editors of other systems put a mark before the text, which belongs to nothing in it.
+ENCODING = "utf-8-sig"
 # Their values are shown nowhere.
 SECRETS = ("FRAUD_ALERT_URLS",)
 
@@ -48,21 +53,21 @@ class Places(BaseModel):
     """Where things live, and who acts."""
 
     home: Path = Field(default_factory=home_from_environment, description="where everything local lives")
-    landing: str = Field("", description="landing zone, folder or s3:// prefix; default $FRAUD_HOME/landing")
-    storage: str = Field("", description="assets, folder or s3:// prefix; default $FRAUD_HOME/storage")
+    landing: Place = Field("", description="landing zone, folder or s3:// prefix; default $FRAUD_HOME/landing")
+    storage: Place = Field("", description="assets, folder or s3:// prefix; default $FRAUD_HOME/storage")
     start_date: date = Field(
         default_factory=_thirty_days_ago,
         description="first partition day (YYYY-MM-DD, UTC)",
     )
     seed: int = Field(42, ge=0, lt=2**31, description="seed of every random choice")
-    postgres_url: str = Field("", description="PostgreSQL that keeps Dagster's history in production")
-    postgres_password_file: str = Field("", description="file with the password that FRAUD_POSTGRES_URL leaves out")
+    postgres_url: Address = Field("", description="PostgreSQL that keeps Dagster's history in production")
+    postgres_password_file: Name = Field("", description="file with the password that FRAUD_POSTGRES_URL leaves out")
 
     actor: str = Field("", description="who acts, for the audit trail; default the login name and the machine")
-    audit: str = Field("", description="audit trail, folder or s3:// prefix; default $FRAUD_STORAGE/audit")
-    audit_key_file: str = Field("", description="file with the key that signs the audit trail; default unsigned")
+    audit: Place = Field("", description="audit trail, folder or s3:// prefix; default $FRAUD_STORAGE/audit")
+    audit_key_file: Name = Field("", description="file with the key that signs the audit trail; default unsigned")
 
-    mlflow_tracking_uri: str = Field(
+    mlflow_tracking_uri: Address = Field(
         "",
         validation_alias="MLFLOW_TRACKING_URI",
         description="MLflow server or database; default SQLite in $FRAUD_HOME",
@@ -86,7 +91,9 @@ class _Told(BaseSettings):
         """Environment first, then what `demo` or `land` wrote to `$FRAUD_HOME/settings.env`."""
         from pydantic_settings import DotEnvSettingsSource
 
-        written = DotEnvSettingsSource(settings_cls, env_file=home_from_environment() / SETTINGS_FILE)
+        written = DotEnvSettingsSource(
+            settings_cls, env_file=home_from_environment() / SETTINGS_FILE, env_file_encoding=ENCODING
+        )
         return init_settings, env_settings, written
 
 
@@ -167,7 +174,7 @@ def _read_secret(variable: str, path: str, *, what: str) -> str:
         PlatformError: it cannot be read.
     """
     try:
-        return read_small_file(Path(path).expanduser()).decode()
+        return read_small_file(Path(path).expanduser()).decode(ENCODING)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise PlatformError(_unusable_secret(variable, path, what, f"cannot be read: {reason}")) from None
@@ -251,7 +258,7 @@ def setting_sources() -> dict[str, str]:
     from dotenv import dotenv_values
 
     _require_readable_settings_file()
-    written = dotenv_values(home_from_environment() / SETTINGS_FILE)
+    written = dotenv_values(home_from_environment() / SETTINGS_FILE, encoding=ENCODING)
 
     def source(variable: str) -> str:
         if os.environ.get(variable):
@@ -261,11 +268,23 @@ def setting_sources() -> dict[str, str]:
     return {variable: source(variable) for variable in map(_variable_name, Settings.model_fields)}
 
 
+def unread_variables() -> list[tuple[str, str]]:
+    """Every `FRAUD_*` variable that no setting has, and the one it resembles most; empty where it resembles none."""
+    from difflib import get_close_matches
+
+    from dotenv import dotenv_values
+
+    known = [_variable_name(field) for field in Settings.model_fields]
+    told = {**dotenv_values(home_from_environment() / SETTINGS_FILE, encoding=ENCODING), **os.environ}
+    unread = sorted(name for name in told if name.startswith(PREFIX) and name not in known)
+    return [(name, "".join(get_close_matches(name, known, n=1))) for name in unread]
+
+
 def _require_readable_settings_file() -> None:
     """Refuses a settings.env that would stop whoever reads it: a pipe, a folder, a link to itself, no text."""
     path = home_from_environment() / SETTINGS_FILE
     try:
-        read_small_file(path).decode()
+        read_small_file(path).decode(ENCODING)
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError) as error:
