@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL that wait while the server is away for a moment: restarted, upgraded, full, or after a crash.
+"""Connections to PostgreSQL that wait while the server is away for a moment: restarted, upgraded, full or crashed.
 
 Dagster tries for some seconds. A run that cannot store an event fails like one with a mistake, and is not run again; so
 runs wait here. Which database it is belongs to `production`.
