@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -27,15 +28,13 @@ from fraud_platform.setting_fields import (
     ReportingRules,
     RetentionPeriods,
 )
-from fraud_platform.small_files import read_small_file
+from fraud_platform.small_files import ENCODING, read_secret, read_small_file, unusable_secret
 
 # Of a value that is not allowed, so much is shown.
 _SHOWN_CHARACTERS = 200
 
 PREFIX = "FRAUD_"
 SETTINGS_FILE = "settings.env"
-# Editors of other systems put a mark before the text, which belongs to nothing in it.
-ENCODING = "utf-8-sig"
 # Their values are shown nowhere.
 SECRETS = ("FRAUD_ALERT_URLS",)
 
@@ -148,9 +147,9 @@ class Settings(
         if not self.postgres_password_file:
             return None
         variable, path = "FRAUD_POSTGRES_PASSWORD_FILE", self.postgres_password_file
-        password = _read_secret(variable, path, what="the password").rstrip("\r\n")
+        password = read_secret(variable, path, what="the password").rstrip("\r\n")
         if not password:
-            raise PlatformError(_unusable_secret(variable, path, "the password", "is empty"))
+            raise PlatformError(unusable_secret(variable, path, "the password", "is empty"))
         return password
 
     def alert_targets(self) -> list[str]:
@@ -161,28 +160,10 @@ class Settings(
         """
         urls = [url.get_secret_value() for url in self.alert_urls]
         if self.alert_urls_file:
-            text = _read_secret("FRAUD_ALERT_URLS_FILE", self.alert_urls_file, what="URLs, one a line,").strip()
+            text = read_secret("FRAUD_ALERT_URLS_FILE", self.alert_urls_file, what="URLs, one a line,").strip()
             urls += _urls_in(text, self.alert_urls_file) if text.startswith("[") else text.splitlines()
         stripped = (url.strip() for url in urls)
         return list(dict.fromkeys(url for url in stripped if url and not url.startswith("#")))
-
-
-def _read_secret(variable: str, path: str, *, what: str) -> str:
-    """The text of a file that `variable` names.
-
-    Raises:
-        PlatformError: it cannot be read.
-    """
-    try:
-        return read_small_file(Path(path).expanduser()).decode(ENCODING)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise PlatformError(_unusable_secret(variable, path, what, f"cannot be read: {reason}")) from None
-
-
-def _unusable_secret(variable: str, path: str, what: str, problem: str) -> str:
-    reader = f"user {os.getuid()}" if hasattr(os, "getuid") else "the account"
-    return f"{variable}={path} {problem}; put {what} there and let {reader}, who runs this, read it"
 
 
 def _urls_in(text: str, path: str) -> list[str]:
@@ -255,10 +236,7 @@ def setting_sources() -> dict[str, str]:
     Raises:
         PlatformError: settings.env cannot be read.
     """
-    from dotenv import dotenv_values
-
-    _require_readable_settings_file()
-    written = dotenv_values(home_from_environment() / SETTINGS_FILE, encoding=ENCODING)
+    written = _written()
 
     def source(variable: str) -> str:
         if os.environ.get(variable):
@@ -272,12 +250,16 @@ def unread_variables() -> list[tuple[str, str]]:
     """Every `FRAUD_*` variable that no setting has, and the one it resembles most; empty where it resembles none."""
     from difflib import get_close_matches
 
+    known = [_variable_name(field) for field in Settings.model_fields]
+    unread = {name for name in (*_written(), *os.environ) if name.startswith(PREFIX)}.difference(known)
+    return [(name, "".join(get_close_matches(name, known, n=1))) for name in sorted(unread)]
+
+
+def _written() -> Mapping[str, str | None]:
     from dotenv import dotenv_values
 
-    known = [_variable_name(field) for field in Settings.model_fields]
-    told = {**dotenv_values(home_from_environment() / SETTINGS_FILE, encoding=ENCODING), **os.environ}
-    unread = sorted(name for name in told if name.startswith(PREFIX) and name not in known)
-    return [(name, "".join(get_close_matches(name, known, n=1))) for name in unread]
+    _require_readable_settings_file()
+    return dotenv_values(home_from_environment() / SETTINGS_FILE, encoding=ENCODING)
 
 
 def _require_readable_settings_file() -> None:
@@ -300,6 +282,5 @@ def _unreadable_json(error: SettingsError) -> str:
 
 
 def _variable_name(field: str) -> str:
-    return (
-        field if field.isupper() else {"mlflow_tracking_uri": "MLFLOW_TRACKING_URI"}.get(field, PREFIX + field.upper())
-    )
+    special = {"mlflow_tracking_uri": "MLFLOW_TRACKING_URI"}
+    return field if field.isupper() else special.get(field, PREFIX + field.upper())

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from upath import UPath
 
-from fraud_platform.settings import ENCODING, SETTINGS_FILE
+from fraud_platform.settings import SETTINGS_FILE
+from fraud_platform.small_files import ENCODING
 from fraud_platform.storage import write_atomically
 
 

@@ -138,6 +138,14 @@ def test_every_metric_is_documented_and_alerts_ask_for_none_that_does_not_exist(
     assert set(re.findall(r"fraud_[a-z_]+[a-z0-9_]*(?=[\s{}\[)<>=]|$)", rules)) - served - told_by_the_host == set()
 
 
+def test_it_listens_on_addresses_of_either_kind(lived, monkeypatch):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    gatherer = gatherer_of(lived, monkeypatch)
+    with serving(gatherer, host="::1") as exporter, urlopen(f"http://[::1]:{exporter.port}/metrics") as answer:
+        assert answer.status == 200
+
+
 def test_health_names_the_model_that_decides(lived, monkeypatch):
     gatherer = gatherer_of(lived, monkeypatch)
     with serving(gatherer) as exporter:
@@ -236,12 +244,3 @@ def test_no_other_page_is_served(home, dagster_instance, monkeypatch):
         assert page(exporter, "/metrics/../../etc/passwd")[0] == 404
         # What somebody adds to the address of a page changes nothing.
         assert page(exporter, "/metrics?name[]=up")[0] == 200
-
-
-def test_it_listens_on_addresses_of_either_kind(home, dagster_instance, monkeypatch):
-    if not socket.has_dualstack_ipv6():
-        pytest.skip("this machine has no IPv6")
-    empty = PlatformHome(load_settings(), dagster_instance)
-    gatherer = gatherer_of(empty, monkeypatch)
-    with serving(gatherer, host="::1") as exporter, urlopen(f"http://[::1]:{exporter.port}/metrics") as answer:
-        assert answer.status == 200
