@@ -18,7 +18,7 @@ CANDIDATES: tuple[CandidateName, ...] = get_args(CandidateName)
 
 
 def _bare(text: str) -> str:
-    # `docker run --env-file` and systemd's `Environment=` hand quotes and blanks on as they stand in a file.
+    # `docker run --env-file` hands on quotes and blanks as they stand in the file.
     if text != text.strip() or text[:1] in ("'", '"'):
         raise PydanticCustomError("bare", "there are quotes or blanks around it")
     return text
