@@ -45,3 +45,7 @@ if [ "$kind" = development ] && [ ! -e "$folder/aws_credentials" ]; then
 fi
 # Empty: the machine's role gives the credentials. For keys, fill it in like any AWS credentials file.
 : | make aws_credentials
+
+for name in web_users alertmanager_chat_url alertmanager_mail_login alertmanager_pager_key alert_urls; do
+  [ -s "$folder/$name" ] || echo "to be filled in by you: $folder/$name"
+done

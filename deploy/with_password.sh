@@ -3,7 +3,8 @@
 #   PGPASSWORD_FILE=/run/secrets/mlflow_database_password with_password.sh mlflow server ...
 set -eu
 
-PGPASSWORD="$(cat "$PGPASSWORD_FILE")" || PGPASSWORD=""
+# What editors add, a byte order mark and the end of the line, is no part of it.
+PGPASSWORD="$(LC_ALL=C sed '1s/^\xEF\xBB\xBF//' "$PGPASSWORD_FILE" 2> /dev/null | tr -d '\r\n')"
 [ -n "$PGPASSWORD" ] || {
   echo "$PGPASSWORD_FILE is missing, unreadable for user $(id -u) or empty; put the password there" >&2
   exit 1

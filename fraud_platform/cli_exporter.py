@@ -37,5 +37,6 @@ def exporter(
         served = Exporter(gatherer, host=host, port=port, every_seconds=every, clock=now)
     except OSError as error:
         raise PlatformError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from None
-    out.print(f"http://{host}:{served.port}/metrics and /health", highlight=False, soft_wrap=True)
+    shown = f"[{host}]" if ":" in host else host
+    out.print(f"http://{shown}:{served.port}/metrics and /health", highlight=False, soft_wrap=True)
     served.serve()

@@ -3,9 +3,11 @@
 How they are read and what is derived from them is in `settings`, which is what everybody imports.
 """
 
+import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 CandidateName = Literal["logistic_regression", "random_forest", "xgboost", "lightgbm"]
 # A mistyped source would silently count 1. These are those of `ingestion.schema`, a room below.
@@ -13,6 +15,34 @@ LABEL_SOURCE = Field(pattern=r"^(label_file|customer_dispute|fraud_report|analys
 Policy = Literal["max_f1", "precision_floor", "expected_cost", "review_capacity"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 CANDIDATES: tuple[CandidateName, ...] = get_args(CandidateName)
+
+
+def _bare(text: str) -> str:
+    # `docker run --env-file` hands on quotes and blanks as they stand in the file.
+    if text != text.strip() or text[:1] in ("'", '"'):
+        raise PydanticCustomError("bare", "there are quotes or blanks around it")
+    return text
+
+
+def _folder_or_bucket(text: str) -> str:
+    if re.match(r"\w+:/", text) and not re.match(r"s3://[^/]|file:///", text):
+        raise PydanticCustomError("place", "this is neither a folder nor like s3://bucket/prefix")
+    return text
+
+
+def _with_scheme(text: str) -> str:
+    # MLflow would take it for a folder.
+    if re.match(r"[\w.-]+:\d", text):
+        raise PydanticCustomError("scheme", "the scheme is missing that http://mlflow:5000 has")
+    return text
+
+
+# A name of something: of a file, a server or a database.
+Name = Annotated[str, AfterValidator(_bare)]
+# Where tables and files are kept.
+Place = Annotated[Name, AfterValidator(_folder_or_bucket)]
+# Where a server or a database answers.
+Address = Annotated[Name, AfterValidator(_with_scheme)]
 
 
 class IngestionRules(BaseModel):
@@ -141,7 +171,7 @@ class ReportingRules(BaseModel):
     alert_urls: list[SecretStr] = Field(
         [], description="who is told of failed runs, releases, rollbacks and approvals: Apprise URLs, as a JSON list"
     )
-    alert_urls_file: str = Field("", description="file with more such URLs, one a line or a JSON list")
+    alert_urls_file: Name = Field("", description="file with more such URLs, one a line or a JSON list")
 
 
 class RetentionPeriods(BaseModel):

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +18,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from fraud_platform.errors import PlatformError
 from fraud_platform.setting_fields import (
+    Address,
     IngestionRules,
     LearningRules,
     MonitoringRules,
+    Name,
+    Place,
     ReleaseRules,
     ReportingRules,
     RetentionPeriods,
 )
-from fraud_platform.small_files import read_small_file
+from fraud_platform.small_files import ENCODING, read_secret, read_small_file, unusable_secret
 
 # Of a value that is not allowed, so much is shown.
 _SHOWN_CHARACTERS = 200
@@ -48,21 +52,21 @@ class Places(BaseModel):
     """Where things live, and who acts."""
 
     home: Path = Field(default_factory=home_from_environment, description="where everything local lives")
-    landing: str = Field("", description="landing zone, folder or s3:// prefix; default $FRAUD_HOME/landing")
-    storage: str = Field("", description="assets, folder or s3:// prefix; default $FRAUD_HOME/storage")
+    landing: Place = Field("", description="landing zone, folder or s3:// prefix; default $FRAUD_HOME/landing")
+    storage: Place = Field("", description="assets, folder or s3:// prefix; default $FRAUD_HOME/storage")
     start_date: date = Field(
         default_factory=_thirty_days_ago,
         description="first partition day (YYYY-MM-DD, UTC)",
     )
     seed: int = Field(42, ge=0, lt=2**31, description="seed of every random choice")
-    postgres_url: str = Field("", description="PostgreSQL that keeps Dagster's history in production")
-    postgres_password_file: str = Field("", description="file with the password that FRAUD_POSTGRES_URL leaves out")
+    postgres_url: Address = Field("", description="PostgreSQL that keeps Dagster's history in production")
+    postgres_password_file: Name = Field("", description="file with the password that FRAUD_POSTGRES_URL leaves out")
 
     actor: str = Field("", description="who acts, for the audit trail; default the login name and the machine")
-    audit: str = Field("", description="audit trail, folder or s3:// prefix; default $FRAUD_STORAGE/audit")
-    audit_key_file: str = Field("", description="file with the key that signs the audit trail; default unsigned")
+    audit: Place = Field("", description="audit trail, folder or s3:// prefix; default $FRAUD_STORAGE/audit")
+    audit_key_file: Name = Field("", description="file with the key that signs the audit trail; default unsigned")
 
-    mlflow_tracking_uri: str = Field(
+    mlflow_tracking_uri: Address = Field(
         "",
         validation_alias="MLFLOW_TRACKING_URI",
         description="MLflow server or database; default SQLite in $FRAUD_HOME",
@@ -86,7 +90,9 @@ class _Told(BaseSettings):
         """Environment first, then what `demo` or `land` wrote to `$FRAUD_HOME/settings.env`."""
         from pydantic_settings import DotEnvSettingsSource
 
-        written = DotEnvSettingsSource(settings_cls, env_file=home_from_environment() / SETTINGS_FILE)
+        written = DotEnvSettingsSource(
+            settings_cls, env_file=home_from_environment() / SETTINGS_FILE, env_file_encoding=ENCODING
+        )
         return init_settings, env_settings, written
 
 
@@ -141,9 +147,9 @@ class Settings(
         if not self.postgres_password_file:
             return None
         variable, path = "FRAUD_POSTGRES_PASSWORD_FILE", self.postgres_password_file
-        password = _read_secret(variable, path, what="the password").rstrip("\r\n")
+        password = read_secret(variable, path, what="the password").rstrip("\r\n")
         if not password:
-            raise PlatformError(_unusable_secret(variable, path, "the password", "is empty"))
+            raise PlatformError(unusable_secret(variable, path, "the password", "is empty"))
         return password
 
     def alert_targets(self) -> list[str]:
@@ -154,28 +160,10 @@ class Settings(
         """
         urls = [url.get_secret_value() for url in self.alert_urls]
         if self.alert_urls_file:
-            text = _read_secret("FRAUD_ALERT_URLS_FILE", self.alert_urls_file, what="URLs, one a line,").strip()
+            text = read_secret("FRAUD_ALERT_URLS_FILE", self.alert_urls_file, what="URLs, one a line,").strip()
             urls += _urls_in(text, self.alert_urls_file) if text.startswith("[") else text.splitlines()
         stripped = (url.strip() for url in urls)
         return list(dict.fromkeys(url for url in stripped if url and not url.startswith("#")))
-
-
-def _read_secret(variable: str, path: str, *, what: str) -> str:
-    """The text of a file that `variable` names.
-
-    Raises:
-        PlatformError: it cannot be read.
-    """
-    try:
-        return read_small_file(Path(path).expanduser()).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise PlatformError(_unusable_secret(variable, path, what, f"cannot be read: {reason}")) from None
-
-
-def _unusable_secret(variable: str, path: str, what: str, problem: str) -> str:
-    reader = f"user {os.getuid()}" if hasattr(os, "getuid") else "the account"
-    return f"{variable}={path} {problem}; put {what} there and let {reader}, who runs this, read it"
 
 
 def _urls_in(text: str, path: str) -> list[str]:
@@ -248,10 +236,7 @@ def setting_sources() -> dict[str, str]:
     Raises:
         PlatformError: settings.env cannot be read.
     """
-    from dotenv import dotenv_values
-
-    _require_readable_settings_file()
-    written = dotenv_values(home_from_environment() / SETTINGS_FILE)
+    written = _written()
 
     def source(variable: str) -> str:
         if os.environ.get(variable):
@@ -261,11 +246,27 @@ def setting_sources() -> dict[str, str]:
     return {variable: source(variable) for variable in map(_variable_name, Settings.model_fields)}
 
 
+def unread_variables() -> list[tuple[str, str]]:
+    """Every `FRAUD_*` variable that no setting has, and the one it resembles most; empty where it resembles none."""
+    from difflib import get_close_matches
+
+    known = [_variable_name(field) for field in Settings.model_fields]
+    unread = {name for name in (*_written(), *os.environ) if name.startswith(PREFIX)}.difference(known)
+    return [(name, "".join(get_close_matches(name, known, n=1))) for name in sorted(unread)]
+
+
+def _written() -> Mapping[str, str | None]:
+    from dotenv import dotenv_values
+
+    _require_readable_settings_file()
+    return dotenv_values(home_from_environment() / SETTINGS_FILE, encoding=ENCODING)
+
+
 def _require_readable_settings_file() -> None:
     """Refuses a settings.env that would stop whoever reads it: a pipe, a folder, a link to itself, no text."""
     path = home_from_environment() / SETTINGS_FILE
     try:
-        read_small_file(path).decode()
+        read_small_file(path).decode(ENCODING)
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError) as error:
@@ -281,6 +282,5 @@ def _unreadable_json(error: SettingsError) -> str:
 
 
 def _variable_name(field: str) -> str:
-    return (
-        field if field.isupper() else {"mlflow_tracking_uri": "MLFLOW_TRACKING_URI"}.get(field, PREFIX + field.upper())
-    )
+    special = {"mlflow_tracking_uri": "MLFLOW_TRACKING_URI"}
+    return field if field.isupper() else special.get(field, PREFIX + field.upper())

@@ -9,6 +9,7 @@ from pathlib import Path
 from upath import UPath
 
 from fraud_platform.settings import SETTINGS_FILE
+from fraud_platform.small_files import ENCODING
 from fraud_platform.storage import write_atomically
 
 
@@ -17,7 +18,7 @@ def remember(home: Path, **values: str) -> None:
     from dotenv import dotenv_values
 
     path = home / SETTINGS_FILE
-    merged = {**dotenv_values(path), **values}
+    merged = {**dotenv_values(path, encoding=ENCODING), **values}
     lines = "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()) if value is not None)
     write_atomically(UPath(path), lines.encode())
 

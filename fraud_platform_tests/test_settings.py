@@ -83,6 +83,12 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
         ("FRAUD_CANDIDATES", '["catboost"]'),  # no such family
         ("FRAUD_LABEL_WEIGHTS", '{"disputes": 0.5}'),  # no such source
         ("FRAUD_LABEL_WEIGHTS", '{"customer_dispute": 0}'),  # a label that counts nothing is none
+        ("FRAUD_STORAGE", '"/data/storage"'),  # `docker run --env-file` hands quotes on
+        ("FRAUD_STORAGE", "s3://bank/storage "),  # another prefix, which nobody would find
+        ("FRAUD_LANDING", "s3:/bank/landing"),  # a folder "s3:" of the working directory
+        ("FRAUD_LANDING", "gs://bank/landing"),  # another kind of store
+        ("FRAUD_POSTGRES_PASSWORD_FILE", " /run/secrets/password"),  # no such folder
+        ("MLFLOW_TRACKING_URI", "mlflow:5000"),  # MLflow would look for a folder
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(home, monkeypatch, variable, text):
@@ -91,6 +97,15 @@ def test_a_wrong_value_is_named_in_one_line(home, monkeypatch, variable, text):
         load_settings()
     assert variable in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_settings_that_an_editor_of_another_system_wrote_are_read(home):
+    home.mkdir()
+    (home / "settings.env").write_bytes(b"\xef\xbb\xbfFRAUD_SEED=7\r\nFRAUD_LABEL_DELAY_DAYS=3\r\n")
+    settings = load_settings()
+    assert (settings.seed, settings.label_delay_days) == (7, 3)
+    remember(home, FRAUD_START_DATE="2026-11-10")
+    assert load_settings().seed == 7
 
 
 def test_labels_of_every_source_can_be_weighed(home, monkeypatch):

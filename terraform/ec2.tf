@@ -16,6 +16,7 @@ locals {
     releases_bucket       = aws_s3_bucket.data["releases"].id
     role_arns             = { for service in local.host_services : service => aws_iam_role.service[service].arn }
     secret_arns           = { for name in local.databases : name => aws_secretsmanager_secret.database[name].arn }
+    channel_arns          = { for name in local.channels : name => aws_secretsmanager_secret.channel[name].arn }
     administrator_secret  = local.database_administrator_secret_arn
     database_address      = aws_db_instance.platform.address
     database_port         = local.database_port
@@ -24,6 +25,7 @@ locals {
     environment           = local.environment
     host_address          = local.host_address
     domain_name           = var.domain_name
+    runbooks              = "https://github.com/${var.github_repository}/blob/HEAD/docs/runbooks"
     page_ports            = { for page, served in local.pages : page => served.port }
     log_group             = aws_cloudwatch_log_group.platform["services"].name
     run_launcher          = local.run_launcher

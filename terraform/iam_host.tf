@@ -75,6 +75,12 @@ data "aws_iam_policy_document" "host" {
   }
 
   statement {
+    sid       = "ReadWhereAlertsGo"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [for secret in aws_secretsmanager_secret.channel : secret.arn]
+  }
+
+  statement {
     sid       = "DecryptThePasswords"
     actions   = ["kms:Decrypt"]
     resources = [aws_kms_key.main["secrets"].arn]

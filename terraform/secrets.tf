@@ -1,8 +1,12 @@
-# The passwords of the two databases' owners. They are made by AWS and written without passing through the state.
+# The passwords of the two databases' owners, made by AWS and written without passing through the state; and where alerts
+# go, which people put in.
 
 locals {
   # Database, owner and secret of each have the same name; deploy/ knows them by it.
   databases = toset(["dagster", "mlflow"])
+
+  # Files of deploy/secrets, by their names there.
+  channels = toset(["alert_urls", "alertmanager_chat_url", "alertmanager_mail_login", "alertmanager_pager_key"])
 }
 
 ephemeral "aws_secretsmanager_random_password" "database" {
@@ -29,4 +33,14 @@ resource "aws_secretsmanager_secret_version" "database" {
   secret_string_wo = ephemeral.aws_secretsmanager_random_password.database[each.key].random_password
   # A new number writes a new password.
   secret_string_wo_version = var.database_password_version
+}
+
+# Without a value, which would stand in the state: README.md, "Alerts", says how one is put in. A new host finds it here.
+resource "aws_secretsmanager_secret" "channel" {
+  #checkov:skip=CKV2_AWS_57:what a chat, a mail server or a pager has given out is renewed there, and put in by a person
+  for_each = local.channels
+
+  name        = "${local.name}/alerts/${each.key}"
+  description = "Where alerts go: ${each.key} of deploy/secrets"
+  kms_key_id  = aws_kms_key.main["secrets"].arn
 }

@@ -11,10 +11,11 @@ for name in dagster mlflow; do
   PASSWORD_FILE="$secrets/${name}_database_password"
   export PASSWORD_FILE
   # A missing file must not become an empty password.
-  [ -s "$PASSWORD_FILE" ] || { echo "$PASSWORD_FILE is missing, unreadable or empty" >&2; exit 1; }
-  # psql reads the password itself, so that it appears in no list of processes.
+  [ -n "$(cat "$PASSWORD_FILE" 2> /dev/null | tr -d '\r\n')" ] || { echo "$PASSWORD_FILE is missing, unreadable or empty" >&2; exit 1; }
+  # psql reads the password itself, so that it appears in no list of processes. What editors add, a byte order mark and the
+  # end of the line, is no part of it: the platform and with_password.sh read it so, too.
   psql --no-psqlrc --quiet --username "$user" --dbname postgres --set ON_ERROR_STOP=1 --set name="$name" <<'SQL'
-\set password `cat "$PASSWORD_FILE"`
+\set password `LC_ALL=C sed '1s/^\xEF\xBB\xBF//' "$PASSWORD_FILE" | tr -d '\r\n'`
 SET log_min_error_statement = panic;
 SET log_statement = none;
 SELECT format('CREATE ROLE %I LOGIN', :'name') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fraud_platform.defs.remedies import first_line, masked, remedy_for
+from fraud_platform.defs.remedies import first_line, masked, remedy_for, said_by_driver
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import open_trail
-from fraud_platform.settings import SECRETS, Settings, setting_sources
+from fraud_platform.settings import SECRETS, Settings, setting_sources, unread_variables
 from fraud_platform.storage import create_exclusively, open_location, write_atomically
 
 
@@ -40,6 +40,10 @@ def effective_settings(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """The state of storage, landing zone, registry, database and Dagster instance, each examined when asked for."""
+    for variable, similar in unread_variables():
+        # A limit that was mistyped would be a default that nobody wanted.
+        remedy = f"is it {similar}?" if similar else "unset it"
+        yield Finding("settings", False, f"{variable} is no setting, and nobody reads it", remedy)
     yield examined("storage", lambda: _write_and_remove(settings.storage_url), "set FRAUD_STORAGE to a place you own")
     yield examined("landing zone", lambda: _reach_landing(settings.landing_url), "set FRAUD_LANDING to a place you own")
     yield examined(
@@ -67,7 +71,7 @@ def examined(subject: str, look: Callable[[], str], remedy: str) -> Finding:
         return Finding(subject, True, look())
     except Exception as error:  # noqa: BLE001 - whatever a server or driver raises is the finding itself
         better = remedy_for(error)
-        return Finding(subject, False, first_line(error), remedy if better is None else better)
+        return Finding(subject, False, first_line(said_by_driver(error)), remedy if better is None else better)
 
 
 def _write_and_remove(url: str) -> str:

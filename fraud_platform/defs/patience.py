@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL that wait while the server is away for a moment: restarted, upgraded, or back from a crash.
+"""Connections to PostgreSQL that wait while the server is away for a moment: restarted, upgraded, full or crashed.
 
 Dagster tries for some seconds. A run that cannot store an event fails like one with a mistake, and is not run again; so
 runs wait here. Which database it is belongs to `production`.
@@ -17,6 +17,13 @@ PAUSE_SECONDS = 0.5
 # no SQLSTATE to go by.
 _AWAY = (
     "connection refused",
+    # A container that is stopped has no name, and one that comes back may have another address.
+    "could not translate host name",
+    "no route to host",
+    # Whoever holds connections gives some back.
+    "too many clients already",
+    "too many connections for",
+    "remaining connection slots are reserved",
     "the database system is starting up",
     "the database system is shutting down",
     "the database system is in recovery mode",

@@ -20,7 +20,7 @@ from dagster_postgres.auth import PgTokenProvider
 from dagster_postgres.utils import DagsterPostgresException
 
 from fraud_platform.defs.patience import wait_for_server
-from fraud_platform.defs.remedies import first_line, remedy_for
+from fraud_platform.defs.remedies import first_line, remedy_for, said_by_driver
 from fraud_platform.errors import PlatformError
 from fraud_platform.logs import set_up_logs
 from fraud_platform.settings import Settings, load_settings, reporting_settings
@@ -72,10 +72,9 @@ class PostgresHistory(DagsterPostgresStorage):
         try:
             history = cls(settings.history_url, inst_data=inst_data, token_provider=provider)
         except DagsterPostgresException as error:
-            # The driver says it in one line; the layers above add where to read on, and how often they tried.
-            driver = getattr(error.__cause__, "orig", error.__cause__)
             remedy = remedy_for(error) or "start PostgreSQL or correct FRAUD_POSTGRES_URL"
-            raise PlatformError(f"PostgreSQL of FRAUD_POSTGRES_URL: {first_line(driver)}; {remedy}") from error
+            said = first_line(said_by_driver(error))
+            raise PlatformError(f"PostgreSQL of FRAUD_POSTGRES_URL: {said}; {remedy}") from error
         # Not before: whoever starts without a database hears so at once. The webserver makes engines of its own, and
         # its pages do not wait.
         for storage in (history._event_log_storage, history._run_storage, history._schedule_storage):

@@ -44,12 +44,17 @@ _BY_CLIENT_ERROR = {
     "UnauthorizedSSOTokenError": _RENEW,
     "SSOTokenLoadError": _RENEW,
     "ProfileNotFound": "correct AWS_PROFILE",
+    "ConfigParseError": "mend that file; it is plain UTF-8, without a byte order mark",
 }
 _BY_TEXT = {
     "password authentication failed": "correct the password or the user in FRAUD_POSTGRES_URL, or the password's file",
     "no password supplied": "name the password's file in FRAUD_POSTGRES_PASSWORD_FILE",
+    "too many clients|too many connections|remaining connection slots": (
+        "end who holds connections without need, or raise max_connections of PostgreSQL"
+    ),
     "no pg_hba.conf entry": "let this machine and user in with pg_hba.conf, or correct FRAUD_POSTGRES_URL",
     r'database ".*" does not exist': "create the database (deploy/postgres/create_databases.sh) or correct its name",
+    "Invalid endpoint": "write AWS_ENDPOINT_URL like http://127.0.0.1:9000",
     "error code 401": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a login of the MLflow server",
     "Invalid Host header": "add the host of MLFLOW_TRACKING_URI to the server's MLFLOW_SERVER_ALLOWED_HOSTS",
 }
@@ -68,6 +73,13 @@ def first_line(error: object) -> str:
     """What an error says first, without passwords; its kind where it says nothing."""
     text = str(error).strip()
     return masked(text.splitlines()[0]) if text else type(error).__name__
+
+
+def said_by_driver(error: BaseException) -> BaseException:
+    """What a database's driver said, where Dagster's own error only counts its tries; else `error` itself."""
+    if type(error).__name__ != "DagsterPostgresException" or error.__cause__ is None:
+        return error
+    return getattr(error.__cause__, "orig", None) or error.__cause__
 
 
 def in_one_line(error: BaseException, otherwise: str = "") -> str:

@@ -3,6 +3,7 @@
 What the figures mean belongs to `monitoring`; how they are shown belongs to the exporter.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from fraud_platform.errors import DataError
 from fraud_platform.monitoring.attempts import Attempt
 from fraud_platform.monitoring.batches import IngestedBatch, ScoredBatch, ScoringTotals
 from fraud_platform.monitoring.stored_figures import SCORES, JudgedDay
+
+_log = logging.getLogger(__name__)
 
 # What scoring a day takes, from a demo's to that of a bank; the alert's limit, 10 s, is one of them.
 LATENCY_BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -100,7 +103,11 @@ class HistoryReader:
                 materialisation = record.asset_materialization
                 if materialisation and materialisation.partition:
                     told = {name: entry.value for name, entry in materialisation.metadata.items()}
-                    take(date.fromisoformat(materialisation.partition), _moment(record.timestamp), told)
+                    try:
+                        take(date.fromisoformat(materialisation.partition), _moment(record.timestamp), told)
+                    except (TypeError, ValueError) as error:
+                        # The log cannot be mended: what cannot be read is named once, and what follows it counts.
+                        _log.warning("%s of %s tells what cannot be read: %s", asset, materialisation.partition, error)
             self._cursors[asset] = page.cursor
             if not page.has_more:
                 return
@@ -114,7 +121,9 @@ class HistoryReader:
             data_version=version,
             ingested_at=known.ingested_at if known and is_same else at,
             landed_row_count=int(told.get("landed_rows", 0)),
-            quarantined_by_reason=told.get("quarantined_by_reason") or {},
+            quarantined_by_reason={
+                str(reason): int(count) for reason, count in dict(told.get("quarantined_by_reason") or {}).items()
+            },
         )
 
     def _take_scored(self, day: date, at: datetime, told: Mapping[str, Any]) -> None:
@@ -123,14 +132,14 @@ class HistoryReader:
             scored_at=at,
             row_count=int(told.get("dagster/row_count", 0)),
             alert_count=int(told.get("alerts", 0)),
-            seconds=told.get("scoring_seconds"),
+            seconds=_number(told.get("scoring_seconds")),
         )
         self._scored[day] = batch
         self._totals = self._totals.with_batch(batch, LATENCY_BOUNDS)
 
     def _take_judged(self, day: date, at: datetime, told: Mapping[str, Any]) -> None:
         if told.get("is_mature") and told.get("status") == "applicable":
-            self._judged[day] = JudgedDay(day, {name: told.get(name) for name in SCORES})
+            self._judged[day] = JudgedDay(day, {name: _number(told.get(name)) for name in SCORES})
         else:
             self._judged.pop(day, None)
 
@@ -190,8 +199,16 @@ def _days_of(run: dg.DagsterRun) -> Iterator[date]:
     first = tags.get(RANGE_START_TAG) or tags.get("dagster/partition")
     last = tags.get(RANGE_END_TAG) or first
     if first and last:
-        begin, end = date.fromisoformat(first).toordinal(), date.fromisoformat(last).toordinal()
+        try:
+            begin, end = date.fromisoformat(first).toordinal(), date.fromisoformat(last).toordinal()
+        except ValueError:
+            # Somebody has launched a run with a tag of their own making.
+            return
         yield from map(date.fromordinal, range(begin, end + 1))
+
+
+def _number(told: Any) -> float | None:
+    return None if told is None else float(told)
 
 
 def _moment(timestamp: float) -> datetime:

@@ -4,6 +4,7 @@ A page is made from the last snapshot, in memory; gathering goes on beside it an
 """
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import Metric
@@ -97,7 +99,7 @@ class Exporter:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._registry.register(Figures(gatherer, clock))
-        self._server = ThreadingHTTPServer((host, port), _pages(self))
+        self._server = _server(host, port, _pages(self))
         self._thread = Thread(target=self._gather, name="gathering", daemon=True)
 
     @property
@@ -153,6 +155,15 @@ class Exporter:
         self._gatherer.close()
 
 
+def _server(host: str, port: int, pages: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """A server at an address of either kind; `http.server` alone would know only those of IPv4."""
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+
+    return Server((host, port), pages)
+
+
 def _pages(exporter: Exporter) -> type[BaseHTTPRequestHandler]:
     class Pages(BaseHTTPRequestHandler):
         """Answers GET of both pages, and nothing else."""
@@ -163,9 +174,10 @@ def _pages(exporter: Exporter) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             """One page."""
-            if self.path == "/metrics":
+            path = urlsplit(self.path).path
+            if path == "/metrics":
                 self._answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, exporter.metrics())
-            elif self.path == "/health":
+            elif path == "/health":
                 is_well, page = exporter.health()
                 status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
                 self._answer(status, "application/json", json.dumps(page).encode() + b"\n")

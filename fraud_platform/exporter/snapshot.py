@@ -3,22 +3,24 @@
 How the figures are named belongs to `batch_metrics` and `model_metrics`; who asks for them belongs to `serving`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
 from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from fraud_platform.day_store import DayStore
 from fraud_platform.defs.doctor import Finding, examined
 from fraud_platform.defs.instance import open_instance
 from fraud_platform.defs.watched_history import History, HistoryReader
+from fraud_platform.errors import PlatformError
 from fraud_platform.monitoring.stored_figures import DriftFigures, OutcomeFigures, drift_figures, outcome_figures
 from fraud_platform.registry.registry import CHAMPION, ModelRegistry, ModelVersion
 
 SOURCES = ("history", "storage", "registry")
+_Figures = TypeVar("_Figures")
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,9 @@ class Gatherer:
         judged = [day for day in performance if history and day in history.judged]
         # Figures, not documents: one that cannot be understood is told here, and not to whoever asks for the page.
         read = {
-            "drift": drift_figures(store.read_json("drift_report", drift[-1])) if drift else None,
-            "performance": _outcome(store, performance),
-            "judged": _outcome(store, judged),
+            "drift": _figures(store, "drift_report", drift, drift_figures),
+            "performance": _figures(store, "realised_performance", performance, outcome_figures),
+            "judged": _figures(store, "realised_performance", judged, outcome_figures),
         }
         self._known |= read
         return f"newest drift report: {drift[-1] if drift else 'none yet'}"
@@ -115,6 +117,19 @@ class Gatherer:
         return f"{len(self._known['versions'])} models registered"
 
 
-def _outcome(store: DayStore, days: Sequence[date]) -> OutcomeFigures | None:
-    """The figures of the last of `days`; None where there is none."""
-    return outcome_figures(store.read_json("realised_performance", days[-1])) if days else None
+def _figures(
+    store: DayStore, name: str, days: Sequence[date], read: Callable[[Mapping[str, Any]], _Figures]
+) -> _Figures | None:
+    """The figures of the report of the last of `days`; None where there is none.
+
+    Raises:
+        PlatformError: it is there, and no such report.
+    """
+    if not days:
+        return None
+    try:
+        return read(store.read_json(name, days[-1]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PlatformError(
+            f"{name} of {days[-1]} is no such report ({type(error).__name__}: {error}); materialise it again"
+        ) from error

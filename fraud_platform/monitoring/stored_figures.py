@@ -80,15 +80,16 @@ def drift_figures(report: Mapping[str, Any]) -> DriftFigures:
         day=date.fromisoformat(report["day"]),
         shifts={row["feature"]: _feature_shift(row) for row in rows},
         drifted_count=len(report["verdict"]["drifted_features"]),
-        is_drifted=report["verdict"]["is_drifted"],
+        is_drifted=bool(report["verdict"]["is_drifted"]),
     )
 
 
 def _feature_shift(row: Mapping[str, Any]) -> FeatureShift:
     before, now = row["reference_std"], row["analysis_std"]
+    moved = row["mean_shift_sigma"]
     return FeatureShift(
-        psi=row["psi"],
-        mean_sigmas=row["mean_shift_sigma"],
+        psi=float(row["psi"]),
+        mean_sigmas=None if moved is None else float(moved),
         std_sigmas=(now - before) / before if before else None,
         is_out_of_range=row["analysis_min"] < row["reference_min"] or row["analysis_max"] > row["reference_max"],
     )
@@ -110,7 +111,7 @@ def outcome_figures(outcome: Mapping[str, Any]) -> OutcomeFigures:
         realised={"day": _applicable(outcome["realised"], SCORES), "week": _applicable(week["realised"], SCORES)},
         estimated={"day": _applicable(outcome["estimated"], SCORES), "week": _applicable(week["estimated"], SCORES)},
         confusion=_applicable(week["realised"], COUNTS),
-        labelled_share=week["realised"]["labelled_share"],
+        labelled_share=float(week["realised"]["labelled_share"]),
     )
 
 
@@ -118,4 +119,4 @@ def _applicable(performance: Mapping[str, Any], names: Iterable[str]) -> dict[st
     """Those of the figures that have a value; none where the question has no answer yet."""
     if performance["status"] != "applicable":
         return {}
-    return {name: performance[name] for name in names if performance[name] is not None}
+    return {name: float(performance[name]) for name in names if performance[name] is not None}

@@ -52,6 +52,13 @@ def test_a_fresh_home_is_well_and_stays_tidy(found, tmp_path):
     assert [path.name for path in (tmp_path / "home").rglob(".doctor*")] == []
 
 
+def test_a_mistyped_variable_is_named_with_the_one_that_was_meant(found):
+    finding = found("settings", FRAUD_STORGE="/data/storage")["settings"]
+    assert finding == Finding(
+        "settings", False, "FRAUD_STORGE is no setting, and nobody reads it", "is it FRAUD_STORAGE?"
+    )
+
+
 @pytest.mark.parametrize(
     ("subject", "variable", "remedy"),
     [

@@ -4,9 +4,11 @@ import logging
 
 import pytest
 from botocore.exceptions import ClientError
+from dagster_postgres.utils import DagsterPostgresException
 from s3fs.errors import translate_boto_error
+from sqlalchemy.exc import OperationalError
 
-from fraud_platform.defs.remedies import first_line, in_one_line, told_in_one_line
+from fraud_platform.defs.remedies import first_line, in_one_line, remedy_for, said_by_driver, told_in_one_line
 from fraud_platform.errors import PlatformError
 
 
@@ -35,3 +37,12 @@ def test_a_line_holds_the_first_of_the_error_without_passwords():
     assert first_line(TimeoutError()) == "TimeoutError"
     assert in_one_line(OSError("down"), "start it") == "down; start it"
     assert in_one_line(PlatformError("down; start it"), "or not") == "down; start it"
+
+
+def test_dagster_that_counts_its_tries_is_told_in_the_words_of_the_driver():
+    driver = OSError("FATAL: sorry, too many clients already")
+    error = DagsterPostgresException("too many retries for DB connection")
+    error.__cause__ = OperationalError("connect", {}, driver)
+    assert first_line(said_by_driver(error)) == str(driver)
+    assert remedy_for(error) == "end who holds connections without need, or raise max_connections of PostgreSQL"
+    assert said_by_driver(driver) is driver

@@ -44,6 +44,31 @@ def test_what_was_read_is_not_read_again(dagster_instance, monkeypatch):
     assert history.scored[DAY].alert_count == 5
 
 
+def test_what_cannot_be_read_is_named_once_and_counts_nothing_twice(dagster_instance, caplog):
+    reader = HistoryReader(dagster_instance)
+    record_scored(dagster_instance, DAY, alerts=3)
+    # As somebody reports a materialisation by hand, or another version wrote it.
+    record(dagster_instance, "daily_predictions", day_number(2), alerts="many")
+    record(dagster_instance, "daily_predictions", day_number(2), scoring_seconds="long")
+    record(dagster_instance, "raw_transactions", day_number(2), quarantined_by_reason=["missing"])
+    dagster_instance.report_runless_asset_event(dg.AssetMaterialization("daily_predictions", partition="some day"))
+    record_scored(dagster_instance, day_number(3), alerts=5)
+    for _ in range(2):
+        history = reader.read()
+        assert (history.totals.alert_count, set(history.scored)) == (8, {DAY, day_number(3)})
+        assert history.ingested == {}
+    assert len([each for each in caplog.records if "tells what cannot be read" in each.getMessage()]) == 4
+
+
+def test_a_run_of_a_day_that_is_none_is_counted_all_the_same(dagster_instance):
+    create_run_for_test(
+        dagster_instance, "daily", status=dg.DagsterRunStatus.FAILURE, tags={"dagster/partition": "2026-13-45"}
+    )
+    history = HistoryReader(dagster_instance).read()
+    assert history.runs.count_by_chain == {("daily", "failure"): 1}
+    assert history.attempts == ()
+
+
 def test_a_new_reader_finds_what_the_one_before_it_had_found(dagster_instance):
     reader = HistoryReader(dagster_instance)
     for number in (1, 2, 3):

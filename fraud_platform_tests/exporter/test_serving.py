@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -29,9 +30,9 @@ MAXIMUM_SERIES = 300
 
 
 @contextmanager
-def serving(gatherer: Gatherer, clock=lambda: NOW) -> Iterator[Exporter]:
+def serving(gatherer: Gatherer, clock=lambda: NOW, host: str = "127.0.0.1") -> Iterator[Exporter]:
     """An exporter on a free port of loopback."""
-    exporter = Exporter(gatherer, host="127.0.0.1", port=0, every_seconds=3600, clock=clock)
+    exporter = Exporter(gatherer, host=host, port=0, every_seconds=3600, clock=clock)
     thread = Thread(target=exporter.serve)
     thread.start()
     try:
@@ -137,6 +138,14 @@ def test_every_metric_is_documented_and_alerts_ask_for_none_that_does_not_exist(
     assert set(re.findall(r"fraud_[a-z_]+[a-z0-9_]*(?=[\s{}\[)<>=]|$)", rules)) - served - told_by_the_host == set()
 
 
+def test_it_listens_on_addresses_of_either_kind(lived, monkeypatch):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    gatherer = gatherer_of(lived, monkeypatch)
+    with serving(gatherer, host="::1") as exporter, urlopen(f"http://[::1]:{exporter.port}/metrics") as answer:
+        assert answer.status == 200
+
+
 def test_health_names_the_model_that_decides(lived, monkeypatch):
     gatherer = gatherer_of(lived, monkeypatch)
     with serving(gatherer) as exporter:
@@ -173,13 +182,28 @@ def test_a_source_that_is_away_is_named_and_the_others_are_still_read(lived, mon
     assert told["model"] is not None
 
 
-def test_a_report_that_cannot_be_understood_does_not_take_the_page_away(lived, monkeypatch):
+@pytest.mark.parametrize(
+    "mangle",
+    [
+        lambda text: '{"a report": "of another version"}',
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        # A figure that is none would otherwise be found out only while the page is made.
+        lambda text: text.replace('"psi": ', '"psi": "high", "was": '),
+    ],
+)
+def test_a_report_that_cannot_be_understood_does_not_take_the_page_away(lived, monkeypatch, mangle):
     gatherer = gatherer_of(lived, monkeypatch)
     gatherer.gather()
-    monkeypatch.setattr(type(lived.store), "read_json", lambda *_: {"a report": "of another version"})
+    read = type(lived.store).read_bytes
+    monkeypatch.setattr(
+        type(lived.store), "read_bytes", lambda store, *what: mangle(read(store, *what).decode()).encode()
+    )
     gatherer.gather()
     with serving(gatherer) as exporter:
-        assert page(exporter, "/health")[0] == 503
+        status, told = page(exporter, "/health")
+        assert status == 503
+        assert f"drift_report of {day_number(4)} is no such report" in json.loads(told)["reason"]
         found = samples(page(exporter, "/metrics")[1])
     assert found["fraud_source_up", ("storage",)] == 0
     assert found["fraud_feature_psi", ("V1",)] >= 0
@@ -212,9 +236,11 @@ def test_figures_that_nobody_renews_are_not_well():
     assert "80 s" in old.reason
 
 
-def test_no_other_page_is_served(home, dagster_instance):
+def test_no_other_page_is_served(home, dagster_instance, monkeypatch):
     empty = PlatformHome(load_settings(), dagster_instance)
-    gatherer = Gatherer(store=lambda: empty.store, registry=lambda: empty.platform.registry, clock=lambda: NOW)
+    gatherer = gatherer_of(empty, monkeypatch)
     with serving(gatherer) as exporter:
         assert page(exporter, "/")[0] == 404
         assert page(exporter, "/metrics/../../etc/passwd")[0] == 404
+        # What somebody adds to the address of a page changes nothing.
+        assert page(exporter, "/metrics?name[]=up")[0] == 200

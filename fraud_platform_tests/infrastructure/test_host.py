@@ -67,6 +67,7 @@ def host() -> dict[str, Any]:
         "releases_bucket": "releases",
         "role_arns": {service: f"arn:aws:iam::{ACCOUNT}:role/{service}" for service in SERVICES},
         "secret_arns": {"dagster": "dagster", "mlflow": "mlflow"},
+        "channel_arns": {"alertmanager_chat_url": "chat", "alert_urls": "nothing-yet"},
         "administrator_secret": "administrator",
         "database_address": "database.example.com",
         "database_port": 5432,
@@ -78,6 +79,7 @@ def host() -> dict[str, Any]:
         "environment": {"FRAUD_STORAGE": "s3://storage/storage", "MLFLOW_TRACKING_URI": "http://10.40.128.10:5000"},
         "host_address": "10.40.128.10",
         "domain_name": "fraud.example.com",
+        "runbooks": "https://github.com/bank/fraud/blob/HEAD/docs/runbooks",
         "page_ports": {"dagster": 3000, "mlflow": 5000, "grafana": 3001},
         "log_group": "/fraud-platform-production/services",
         "run_launcher": {"module": "dagster_aws.ecs", "class": "EcsRunLauncher", "config": {"container_name": "run"}},
@@ -154,12 +156,16 @@ def account(s3_server: str, monkeypatch: pytest.MonkeyPatch, host: dict[str, Any
     for name, value in {
         "dagster": "first-of-dagster",
         "mlflow": "first-of-mlflow",
+        "chat": "https://chat.example.com/first-of-chat",
         "administrator": json.dumps({"username": "administrator", "password": "of-the-administrator"}),
     }.items():
         if name in known:
             secrets.put_secret_value(SecretId=name, SecretString=value)
         else:
             secrets.create_secret(Name=name, SecretString=value)
+    if "nothing-yet" not in known:
+        # As Terraform makes it, without a value.
+        secrets.create_secret(Name="nothing-yet")
 
 
 @pytest.mark.usefixtures("account")
@@ -185,6 +191,32 @@ def test_a_release_is_unpacked_with_its_settings_and_its_secrets_stay_in_memory(
     assert "first-of-" not in written
     # A second start, as after a boot, gives the same.
     program.fetch_release(host)
+
+
+@pytest.mark.usefixtures("account")
+def test_where_alerts_go_is_there_again_on_a_new_host_and_who_is_missing_is_named(
+    program: ModuleType, host: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    program.fetch_release(host)
+    deploy = program.RELEASE / "deploy"
+    assert (deploy / "secrets/alertmanager_chat_url").read_text() == "https://chat.example.com/first-of-chat"
+    assert (deploy / "secrets/alert_urls").read_text() == ""
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nobody is told of alerts through alert_urls: put a value into the secret nothing-yet")
+    # Their runbooks are where somebody serves them.
+    assert f"RUNBOOKS={host['runbooks']}" in (deploy / ".env").read_text().splitlines()
+
+
+def test_the_host_tells_of_its_containers_as_in_any_installation() -> None:
+    """Without it, no alert about crash loops or unwell services could ever fire."""
+    text = (SOURCES / "host/cloud-config.yaml.tftpl").read_text()
+    written = {file["path"]: file.get("content", "") for file in yaml.safe_load(text)["write_files"]}
+    for name, key in {"service": "ExecStart", "timer": "OnUnitActiveSec"}.items():
+        unit = f"fraud-platform-host-metrics.{name}"
+        there = written[f"/etc/systemd/system/{unit}"].splitlines()
+        here = (ROOT / "deploy/systemd" / unit).read_text().splitlines()
+        assert [line for line in there if line.startswith(key)] == [line for line in here if line.startswith(key)]
+    assert "systemctl enable --now fraud-platform-host-metrics.timer" in text
 
 
 @pytest.mark.usefixtures("account")

@@ -121,7 +121,12 @@ def test_passwords_are_read_by_those_who_hand_them_out() -> None:
         name.split("/")[-1].split("!")[0]: {role for role in ROLES if may(role, "secretsmanager:GetSecretValue", arn)}
         for name, arn in secrets.items()
     }
-    assert readers == {"dagster": {"host", "execution"}, "mlflow": {"host"}, "rds": {"host"}}
+    assert {name: who for name, who in readers.items() if not name.startswith("alert")} == {
+        "dagster": {"host", "execution"},
+        "mlflow": {"host"},
+        "rds": {"host"},
+    }
+    assert [who for name, who in readers.items() if name.startswith("alert")] == [{"host"}] * 4
 
 
 def test_roles_are_taken_only_by_whom_they_are_for() -> None:

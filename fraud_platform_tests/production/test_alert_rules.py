@@ -18,7 +18,7 @@ RULES = [
 ]
 ALERTS = [rule["alert"] for rule in RULES]
 RUNBOOKS = ROOT / "docs/runbooks"
-SITE = "https://{{ $externalLabels.site }}/docs/runbooks/"
+SITE = "{{ $externalLabels.runbooks }}/"
 # Who is told, by severity: everybody in the chat, and whoever is on call.
 ROUTES = {"warning": "chat", "critical": "chat,mail,pager"}
 

@@ -33,7 +33,7 @@ from fraud_platform_tests.production.test_alert_rules import host_metrics, panel
 # As many as a score must be poor in a row; the drifted day comes after them.
 DAYS = [day_number(number) for number in range(1, 9)]
 DRIFTED = day_number(9)
-SITE = "grafana.example.org"
+RUNBOOKS = "https://grafana.example.org/docs/runbooks"
 
 # What node exporter 1.9 shows of a machine, as far as the dashboards ask for it.
 NODE = """
@@ -93,7 +93,7 @@ def watched(trained_home, tmp_path_factory) -> Iterator[Watched]:
         open_instance() as instance,
         chat() as received,
         exposition(shown) as node,
-        processes(folder, {**os.environ, "GRAFANA_HOST": SITE}) as started,
+        processes(folder, {**os.environ, "RUNBOOKS": RUNBOOKS}) as started,
     ):
         home = PlatformHome(load_settings(), instance)
         home.land(DAYS[4:])
@@ -202,7 +202,7 @@ def test_a_drifted_day_is_told_with_its_runbook(watched):
     watched.home.daily(DRIFTED)
     (told, *_) = watched.processes.wait("message", lambda: watched.told("FraudFeatureShift"), 60)
     assert "V7: mean or standard deviation is" in told
-    assert f"https://{SITE}/docs/runbooks/feature-shift.md" in told
+    assert f"{RUNBOOKS}/feature-shift.md" in told
     assert "FIRING warning" in told
 
 

@@ -13,6 +13,7 @@ from fraud_platform_tests.production.processes import (
     DEPLOY,
     PROGRAMS,
     ROOT,
+    command_of,
     compose_file,
     free_port,
     is_listening,
@@ -152,6 +153,18 @@ def test_making_secrets_makes_what_is_missing_and_keeps_what_is_there(tmp_path):
     run(str(DEPLOY / "make_secrets.sh"), str(folder))
     changed = [path.name for path, text in before.items() if path.read_text() != text]
     assert changed == ["postgres_password"]
+
+
+def test_the_development_bucket_is_made_once_whatever_the_region(s3_server):
+    (python, option, code) = command_of("bucket")
+    environment = {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "FRAUD_STORAGE": "s3://development-bank/storage",
+    }
+    for _ in range(2):
+        made = run(str(PROGRAMS / python), option, code, **environment)
+        assert made.returncode == 0, made.stderr
 
 
 def test_every_setting_of_the_example_is_one_that_exists():

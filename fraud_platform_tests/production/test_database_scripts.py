@@ -1,5 +1,8 @@
 """The scripts that make the databases and their owners, with a real PostgreSQL."""
 
+import os
+import subprocess
+
 import pytest
 import sqlalchemy
 
@@ -8,6 +11,7 @@ from fraud_platform.defs.production import PasswordFile
 from fraud_platform.errors import PlatformError
 from fraud_platform.settings import load_settings
 from fraud_platform_tests.production.postgres import PostgresServer, running_postgres
+from fraud_platform_tests.production.processes import DEPLOY
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +55,38 @@ def test_a_new_password_in_the_file_is_the_password_after_the_script_ran_again(p
     assert postgres.ask("postgres", "SELECT count(*) FROM pg_roles WHERE rolname = 'mlflow'") == ["1"]
 
 
-def test_a_missing_password_makes_no_role_without_one(postgres):
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"once again\n",
+        # As an editor of another system writes it.
+        b"\xef\xbb\xbfonce again\r\n",
+        b"\xef\xbb\xbfonce again",
+    ],
+)
+def test_what_an_editor_adds_is_no_part_of_a_password_whoever_reads_it(postgres, monkeypatch, written):
+    file = postgres.secrets / "dagster_database_password"
+    file.write_bytes(written)
+    assert postgres.script("create_databases.sh").returncode == 0
+    monkeypatch.setenv("FRAUD_POSTGRES_PASSWORD_FILE", str(file))
+    assert load_settings().postgres_password() == "once again"
+    with connect(postgres, "dagster", "dagster", "once again"):
+        pass
+    told = subprocess.run(
+        [DEPLOY / "with_password.sh", "printenv", "PGPASSWORD"],
+        env={**os.environ, "PGPASSWORD_FILE": str(file)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "once again\n"
+
+
+@pytest.mark.parametrize("written", ["", "\n"])
+def test_a_missing_password_makes_no_role_without_one(postgres, written):
     file = postgres.secrets / "mlflow_database_password"
     kept = file.read_text()
-    file.write_text("")
+    file.write_text(written)
     try:
         refused = postgres.script("create_databases.sh")
     finally:
@@ -92,3 +124,22 @@ def test_an_unreadable_password_is_one_line_that_says_who_must_read_it(monkeypat
     monkeypatch.setenv("FRAUD_POSTGRES_PASSWORD_FILE", str(tmp_path))
     with pytest.raises(PlatformError, match=r"cannot be read: Is a directory; put the password there and let user \d+"):
         load_settings().postgres_password()
+
+
+def test_what_a_newer_version_has_added_is_gone_after_going_back(postgres, tmp_path):
+    def ask(query: str) -> list[str]:
+        return postgres.ask("mlflow", query)
+
+    ask("SET ROLE mlflow; CREATE TABLE models (id int PRIMARY KEY); INSERT INTO models VALUES (1)")
+    tmp_path.chmod(0o777)
+    moment = postgres.script("backup.sh", str(tmp_path)).stdout.split()[-1].removesuffix(".dump").rsplit("-", 1)[1]
+    # A migration adds a table that rests on an old one, which then cannot be dropped alone.
+    ask("SET ROLE mlflow; INSERT INTO models VALUES (2); CREATE TABLE added (id int REFERENCES models (id))")
+    for _ in range(2):
+        restored = postgres.script("restore.sh", str(tmp_path), moment)
+        assert restored.returncode == 0, restored.stderr
+        assert ask("SELECT id FROM models") == ["1"]
+        assert ask("SELECT tablename, tableowner FROM pg_tables WHERE schemaname = 'public'") == ["models|mlflow"]
+        # The next dump must fit as well.
+        moment = postgres.script("backup.sh", str(tmp_path)).stdout.split()[-1].removesuffix(".dump").rsplit("-", 1)[1]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".dump"}

@@ -48,6 +48,31 @@ def test_a_connection_waits_until_the_server_is_back(postgres):
     assert answers == [1]
 
 
+def test_a_connection_waits_until_the_server_has_room(postgres):
+    engine = patient_engine(postgres, password=right_password(postgres), seconds=60)
+    postgres.ask("postgres", "ALTER ROLE dagster CONNECTION LIMIT 1")
+    holder = patient_engine(postgres, password=right_password(postgres), seconds=0).connect()
+    making_room = threading.Timer(0.5, holder.close)
+    try:
+        making_room.start()
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    finally:
+        making_room.join()
+        postgres.ask("postgres", "ALTER ROLE dagster CONNECTION LIMIT -1")
+
+
+def test_a_name_that_leads_nowhere_now_is_waited_for(postgres):
+    # As that of a container while it is stopped; ".invalid" never leads anywhere.
+    engine = patient_engine(postgres, password=right_password(postgres), seconds=1)
+    lost = create_engine(engine.url.set(host="postgres.invalid"), poolclass=NullPool)
+    wait_for_server(lost, patience_seconds=1, pause_seconds=0.1)
+    begin = time.monotonic()
+    with pytest.raises(OperationalError, match="could not translate host name"):
+        lost.connect()
+    assert time.monotonic() - begin >= 1
+
+
 def test_a_server_that_stays_away_is_an_error_once_patience_ends(postgres):
     engine = patient_engine(postgres, password=right_password(postgres), seconds=0.5)
     postgres.stop()

@@ -54,9 +54,11 @@ def test_a_workflow_may_nothing_but_what_its_job_names(path):
         assert "secrets." not in yaml.safe_dump(job), "a role is lent, no key is stored"
 
 
-def test_ci_runs_what_a_developer_runs_and_nothing_else():
-    commands = [step["run"] for step in steps(ROOT / ".github/workflows/ci.yml") if "run" in step]
-    assert commands == ["make check"]
+def test_ci_runs_what_a_developer_runs_with_every_program_that_the_tests_ask_for():
+    install, check = [step["run"] for step in steps(ROOT / ".github/workflows/ci.yml") if "run" in step]
+    assert check == "make check"
+    # As .ci/run installs them; GitHub's image has PostgreSQL.
+    assert set(install.split()) >= {"apt-get", "install", "prometheus", "prometheus-alertmanager"}
 
 
 @pytest.fixture
@@ -99,7 +101,10 @@ def installation(tmp_path):
 
 def test_a_retraining_is_put_into_the_queue_of_the_installation(installation, recorded):
     told = recorded("docker")
-    assert script(installation, "production.sh", "retrain", "2026-11-20").returncode == 0
+    queued = script(installation, "production.sh", "retrain", "2026-11-20")
+    assert queued.returncode == 0
+    # Dagster says nothing, and whoever asked wants to know where to look.
+    assert queued.stdout.startswith("queued: a retraining as of 2026-11-20; ")
     words = told()
     assert words[:7] == [
         "compose",
@@ -114,10 +119,36 @@ def test_a_retraining_is_put_into_the_queue_of_the_installation(installation, re
 
 
 def test_an_upgrade_lasts_beyond_the_next_boot(installation, recorded):
-    told = recorded("docker")
+    told = recorded("docker", '[ "$1" != image ]')
     assert script(installation, "production.sh", "upgrade", "registry.example/fraud:abc123").returncode == 0
     assert (installation / "deploy/.env").read_text() == "FRAUD_SEED=7\nIMAGE=registry.example/fraud:abc123\n"
     assert [word for word in told() if word in ("pull", "up")] == ["pull", "up"]
+
+
+def test_an_image_that_was_built_here_is_not_asked_of_a_registry(installation, recorded):
+    told = recorded("docker")
+    assert script(installation, "production.sh", "upgrade", "fraud-platform:abc123").returncode == 0
+    assert [word for word in told() if word in ("pull", "up")] == ["up"]
+
+
+def test_an_image_that_cannot_be_had_is_not_what_the_next_boot_asks_for(installation, recorded):
+    told = recorded("docker", 'case "$*" in *up*) ;; *) exit 1;; esac')
+    assert script(installation, "production.sh", "upgrade", "registry.example/fraud:mistyped").returncode == 1
+    assert (installation / "deploy/.env").read_text() == "IMAGE=fraud-platform:1\nFRAUD_SEED=7\n"
+    assert "up" not in told()
+
+
+def test_doctor_names_every_way_by_which_nobody_is_told(installation, recorded):
+    recorded("docker", "exit 1")
+    secrets = installation / "deploy/secrets"
+    secrets.mkdir()
+    (secrets / "alertmanager_chat_url").write_text("https://chat.example/hook")
+    (secrets / "alert_urls").write_text("")
+    examined = script(installation, "production.sh", "doctor")
+    named = [line.split()[4].rstrip(":") for line in examined.stdout.splitlines()]
+    assert named == ["alertmanager_mail_login", "alertmanager_pager_key", "alert_urls"]
+    # The examination itself decides how it ends.
+    assert examined.returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,8 @@ def fetch_release(host: dict[str, Any]) -> None:
         "DAGSTER_HOST": f"dagster.{host['domain_name']}",
         "MLFLOW_HOST": f"mlflow.{host['domain_name']}",
         "GRAFANA_HOST": f"grafana.{host['domain_name']}",
+        # The load balancer serves no files.
+        "RUNBOOKS": host["runbooks"],
     }
     _write(deploy / ".env", "".join(f"{name}={value}\n" for name, value in sorted(settings.items())), mode=0o644)
 
@@ -137,7 +139,9 @@ def fetch_release(host: dict[str, Any]) -> None:
     secrets.mkdir(mode=0o700, exist_ok=True)
     for name, arn in host["secret_arns"].items():
         _write(secrets / f"{name}_database_password", _secret(session, arn), mode=0o644)
-    # Compose wants the files of all secrets it names. Roles take the place of keys; where alerts go, a person fills in.
+    for name, arn in host["channel_arns"].items():
+        _write(secrets / name, _put_in_by_a_person(session, name, arn), mode=0o644)
+    # Compose wants the files of all secrets it names. Roles take the place of keys.
     for name in {"aws_credentials", *compose.get("secrets", {})}:
         if not (secrets / name).exists():
             _write(secrets / name, "", mode=0o644)
@@ -221,6 +225,15 @@ def hand_out_credentials(host: dict[str, Any]) -> None:
 
 def _secret(session: Any, arn: str) -> str:
     return session.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+
+
+def _put_in_by_a_person(session: Any, name: str, arn: str) -> str:
+    """The secret, or nothing where nobody has given it a value yet, which the host's log then says."""
+    try:
+        return _secret(session, arn)
+    except session.client("secretsmanager").exceptions.ResourceNotFoundException:
+        sys.stderr.write(f"nobody is told of alerts through {name}: put a value into the secret {arn}, then restart\n")
+        return ""
 
 
 def _write(path: Path, text: str, *, mode: int) -> None:
