@@ -71,7 +71,8 @@ def main() -> None:
     """Runs the command line; an error is one line, and a traceback only with `--debug`."""
     redact_all_logs()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    if any(map(holds_card_number, arguments)):
+    # Also all in one: without quotes, a number in groups is several arguments.
+    if any(map(holds_card_number, [*arguments, " ".join(arguments)])):
         # Files, messages and records would be named after it.
         print_error("an argument holds a card number, which must be written nowhere; nothing was done")
         raise SystemExit(USAGE_ERROR)
