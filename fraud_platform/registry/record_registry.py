@@ -14,7 +14,7 @@ from fraud_platform.errors import ModelError, RegistryError
 from fraud_platform.registry.bundle_shelf import BundleShelf
 from fraud_platform.registry.champion_history import Promotion, format_history, latest, next_decision_time, settled
 from fraud_platform.registry.claim import claimed
-from fraud_platform.registry.doubling import only_version
+from fraud_platform.registry.doubling import numbered_apart, only_version
 from fraud_platform.registry.model_signature import SETTING, is_signed_by, sign_model
 from fraud_platform.registry.record_store import Record, RecordStore
 from fraud_platform.registry.registry import (
@@ -86,7 +86,7 @@ class RecordRegistry:
         tags |= {SIGNATURE_TAG: sign_model(digest, self._key)} if self._key else {}
         created = self._store.create(bundle_bytes, tags=tags, run_id=run_id, description=description)
         # Two at once find nothing and both create; whoever looks afterwards sees the other.
-        return only_version(self._store, digest) or self.find(created)
+        return numbered_apart(self._store, only_version(self._store, digest) or self.find(created))
 
     def sign(self, version: ModelVersion | str) -> ModelVersion:
         """The version, signed: its bundle is the one with the registered digest, and whoever calls vouches for it.
