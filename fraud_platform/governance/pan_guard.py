@@ -26,7 +26,8 @@ _EXACT_INTEGERS_BELOW = 2**53
 # ASCII, where digits may look other.
 _ISSUER = r"(?:^|[^0-9])0*(?:[3-6]|2[2-7]|8[12]|9792|9891)"
 _BETWEEN = r"[^0-9A-Za-z]{1,9}"
-_LONG_RUN = rf"{_ISSUER}[0-9]{{9}}"
+# Thirteen digits, whatever the issuer's are.
+_LONG_RUN = r"(?:^|[^0-9])0*(?:[3-6][0-9]{12}|(?:2[2-7]|8[12])[0-9]{11}|(?:9792|9891)[0-9]{9})"
 _PRINTED_GROUPS = rf"{_ISSUER}[0-9]{{0,5}}(?:{_BETWEEN}[0-9]{{1,6}}){{2}}"
 _LONG_GROUPS = rf"{_ISSUER}[0-9]{{0,14}}[\x00-\x20\x7f]{{1,6}}[0-9]{{4}}"
 _SHORT_GROUPS = rf"[0-9]{{1,3}}(?:{_BETWEEN}[0-9]{{1,3}}){{4}}"
