@@ -11,6 +11,7 @@ from fraud_platform.registry.memory_registry import MemoryRecords, MemoryRegistr
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
 from fraud_platform.registry.model_signature import read_model_key
 from fraud_platform.storage import sha256
+from fraud_platform_tests.platform_home import open_home
 from fraud_platform_tests.registry.registration import promote, register
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -120,3 +121,10 @@ def test_a_key_file_that_is_missing_or_too_short_is_refused_by_the_name_of_the_s
     with pytest.raises(PlatformError, match="has 5 bytes, needed are 16"):
         read_model_key(str(tmp_path / "key"))
     assert read_model_key("") is None
+
+
+def test_what_dagster_registers_is_signed_with_the_key_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(KEY)
+    with open_home(tmp_path / "home", FRAUD_MODEL_KEY_FILE=str(tmp_path / "key")) as home:
+        version = register(MemoryRegistry(key=KEY), "a model")
+        assert register(home.platform.registry, "a model").signature == version.signature  # type: ignore[arg-type]
