@@ -18,7 +18,7 @@ from fraud_platform.cli_explanations import explain
 from fraud_platform.cli_exporter import exporter
 from fraud_platform.cli_governance import audit_app, erase, trail_of
 from fraud_platform.cli_labels import labels
-from fraud_platform.cli_models import card, models, open_registry, promote, rollback
+from fraud_platform.cli_models import card, models, open_registry, promote, rollback, sign
 from fraud_platform.cli_report import report
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
@@ -71,9 +71,13 @@ def main() -> None:
     """Runs the command line; an error is one line, and a traceback only with `--debug`."""
     redact_all_logs()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    if any(map(holds_card_number, arguments)):
+    # Also all in one: without quotes, a number in groups is several arguments.
+    if any(map(holds_card_number, [*arguments, " ".join(arguments)])):
         # Files, messages and records would be named after it.
         print_error("an argument holds a card number, which must be written nowhere; nothing was done")
+        raise SystemExit(USAGE_ERROR)
+    if any(map(_is_no_text, arguments)):
+        print_error("an argument is no text in UTF-8; nothing was done")
         raise SystemExit(USAGE_ERROR)
     try:
         app(args=arguments, prog_name="fraud-platform")
@@ -85,6 +89,14 @@ def main() -> None:
         if is_storage_failure(error):
             _give_up(f"storage: {error}; check the place and its credentials with `fraud-platform doctor`")
         _give_up(f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it")
+
+
+def _is_no_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _give_up(message: str) -> NoReturn:
@@ -218,7 +230,7 @@ def score(
         out.print("[yellow]The model has learned from SIMULATED DATA.[/]")
 
 
-for _command in (models, promote, rollback, card, labels, explain, report, exporter):
+for _command in (models, promote, rollback, sign, card, labels, explain, report, exporter):
     app.command()(_command)
 
 

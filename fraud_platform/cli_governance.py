@@ -7,20 +7,19 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fraud_platform.cli_days import parse_day
 from fraud_platform.errors import PlatformError
-from fraud_platform.governance.audit import AuditTrail, is_wanted, open_trail, read_key
+from fraud_platform.governance.audit import KEY_SETTING, AuditTrail, is_wanted, open_trail
 from fraud_platform.governance.audit_entry import EVENTS, Head
 from fraud_platform.governance.audit_verification import verify as examine
+from fraud_platform.governance.keys import read_key
 from fraud_platform.settings import Settings, load_settings
-from fraud_platform.terminal import err, out, print_entries, print_erasure
+from fraud_platform.terminal import err, escape, out, print_entries, print_erasure
 
 EventName = StrEnum("EventName", {event: event for event in EVENTS})  # type: ignore[misc]  # the names are data
 
@@ -73,7 +72,7 @@ def verify(
     expected = [Head.parse(text, source="--expect-head") for text in expect_head or []]
     if anchors:
         expected += _noted_heads(settings)
-    key = read_key(Path(settings.audit_key_file).expanduser()) if settings.audit_key_file else None
+    key = read_key(settings.audit_key_file, setting=KEY_SETTING) if settings.audit_key_file else None
     found = examine(trail_of(settings).store.lines(), key=key, signed_from=signed_from, expected=expected)
     for problem in found.problems[:_PROBLEMS_SHOWN]:
         err.print(escape(str(problem)), style="red", highlight=False, soft_wrap=True)

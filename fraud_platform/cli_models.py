@@ -140,6 +140,22 @@ def card(
     out.print(f"card of {wanted.semver}: {output}", soft_wrap=True, highlight=False)
 
 
+def sign(
+    version: Version,
+    reason: Reason = "registered before models were signed",
+) -> None:
+    """Sign a registered model with the key of FRAUD_MODEL_KEY_FILE: you vouch for it, and it can be loaded again.
+
+    Example: fraud-platform sign 3 --reason "compared with its training, change 4711"
+    """
+    registry = open_registry()
+    wanted = registry.find(version)
+    signed = registry.sign(wanted)
+    details = {"version": signed.version, "bundle_sha256": signed.digest}
+    trail_of(load_settings()).record("approval", subject=f"model/{signed.semver}", reason=reason, details=details)
+    out.print(f"{signed.semver} (version {signed.version}) is signed", soft_wrap=True, highlight=False)
+
+
 def page_target(output: str) -> "UPath":
     """Where a page or its Markdown goes.
 
@@ -155,9 +171,11 @@ def page_target(output: str) -> "UPath":
 def open_registry() -> "MlflowRegistry":
     """The registry that the settings name."""
     from fraud_platform.registry.mlflow_registry import MlflowRegistry
+    from fraud_platform.registry.model_signature import read_model_key
 
     settings = load_settings()
-    return MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url)
+    key = read_model_key(settings.model_key_file)
+    return MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url, key=key)
 
 
 def _first_day(text: str | None, as_of: date) -> date:

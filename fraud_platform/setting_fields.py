@@ -14,6 +14,8 @@ CandidateName = Literal["logistic_regression", "random_forest", "xgboost", "ligh
 LABEL_SOURCE = Field(pattern=r"^(label_file|customer_dispute|fraud_report|analyst_review|transaction_file)$")
 Policy = Literal["max_f1", "precision_floor", "expected_cost", "review_capacity"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+# At most a century: a day so far before or after today is still in the calendar.
+Days = Annotated[int, Field(le=36_525)]
 CANDIDATES: tuple[CandidateName, ...] = get_args(CandidateName)
 
 
@@ -51,10 +53,10 @@ class IngestionRules(BaseModel):
     max_quarantine_share: float = Field(
         0.01, ge=0, le=1, description="share of a day's rows that may be quarantined before its check fails"
     )
-    label_delay_days: int = Field(
+    label_delay_days: Days = Field(
         7, ge=0, description="days after which the labels of a day count as mature, unless all are there before"
     )
-    label_horizon_days: int = Field(30, ge=1, description="days after a day whose labels still change its figures")
+    label_horizon_days: Days = Field(30, ge=1, description="days after a day whose labels still change its figures")
     unlabelled_is_legitimate: bool = Field(
         False, description="whether a transaction without a label is legitimate once its day's labels are mature"
     )
@@ -69,12 +71,12 @@ class IngestionRules(BaseModel):
 class LearningRules(BaseModel):
     """What a model learns from, how it is searched for and where it decides."""
 
-    training_window_days: int = Field(180, ge=1, description="days a model learns from, the as-of day included")
+    training_window_days: Days = Field(180, ge=1, description="days a model learns from, the as-of day included")
     split_strategy: Literal["stratified", "time_ordered"] = Field(
         "stratified", description="how labelled transactions become train, validation and test"
     )
-    split_gap_days: int = Field(0, ge=0, description="days left out between time-ordered splits")
-    holdout_days: int = Field(
+    split_gap_days: Days = Field(0, ge=0, description="days left out between time-ordered splits")
+    holdout_days: Days = Field(
         0, ge=0, description="last labelled days that judge instead of a random share, stratified splits only; 0: none"
     )
     drift_window: Literal["old_and_new", "only_new"] = Field(
@@ -124,8 +126,8 @@ class ReleaseRules(BaseModel):
     )
     min_f1_improvement: float = Field(0.02, ge=0, description="what a challenger's F1 must add to the champion's")
     require_approval: bool = Field(False, description="whether a person must approve before a model becomes champion")
-    shadow_days: int = Field(0, ge=0, description="days a candidate scores in shadow before it decides; 0: none")
-    max_shadow_days: int = Field(28, ge=1, description="days after which a shadow that cannot be judged is rejected")
+    shadow_days: Days = Field(0, ge=0, description="days a candidate scores in shadow before it decides; 0: none")
+    max_shadow_days: Days = Field(28, ge=1, description="days after which a shadow that cannot be judged is rejected")
     shadow_max_alert_ratio: float = Field(
         2.0,
         gt=0,
@@ -137,26 +139,26 @@ class ReleaseRules(BaseModel):
     min_matured_frauds: int = Field(
         10, ge=1, description="labelled frauds that a shadow's verdict or a rollback by itself must rest on"
     )
-    rollback_watch_days: int = Field(14, ge=0, description="first days of a champion that are watched; 0: none")
+    rollback_watch_days: Days = Field(14, ge=0, description="first days of a champion that are watched; 0: none")
     rollback_f1_limit: float = Field(
         0.70, ge=0, le=1, description="realised F1 of these days below which it is rolled back"
     )
-    rollback_failed_days: int = Field(2, ge=1, description="days that could not be scored after which it is, too")
-    rollback_cooldown_days: int = Field(7, ge=0, description="days after a rollback before the next one by itself")
+    rollback_failed_days: Days = Field(2, ge=1, description="days that could not be scored after which it is, too")
+    rollback_cooldown_days: Days = Field(7, ge=0, description="days after a rollback before the next one by itself")
 
 
 class MonitoringRules(BaseModel):
     """What is told about decisions, and when drift and performance ask for another model."""
 
     reasons_per_alert: int = Field(3, ge=1, le=32, description="how many reasons each alerted transaction carries")
-    drift_window_days: int = Field(7, ge=1, description="days of scored transactions compared with the baseline")
-    drift_baseline_days: int = Field(28, ge=1, description="last days of the training window that make the baseline")
+    drift_window_days: Days = Field(7, ge=1, description="days of scored transactions compared with the baseline")
+    drift_baseline_days: Days = Field(28, ge=1, description="last days of the training window that make the baseline")
     drift_psi_limit: float = Field(0.25, gt=0, description="population stability index above which a feature drifted")
     drift_feature_limit: int = Field(3, ge=1, description="drifted features at which the drift check fails")
-    drift_cooldown_days: int = Field(7, ge=1, description="days after a drift retraining before drift may ask again")
-    drift_retry_days: int = Field(1, ge=1, description="the same after a drift retraining whose model was refused")
+    drift_cooldown_days: Days = Field(7, ge=1, description="days after a drift retraining before drift may ask again")
+    drift_retry_days: Days = Field(1, ge=1, description="the same after a drift retraining whose model was refused")
     performance_f1_limit: float = Field(0.72, ge=0, le=1, description="realised F1 below which retraining is asked for")
-    performance_window_days: int = Field(14, ge=1, description="days over which realised performance is measured")
+    performance_window_days: Days = Field(14, ge=1, description="days over which realised performance is measured")
 
 
 class ReportingRules(BaseModel):
@@ -178,17 +180,17 @@ class RetentionPeriods(BaseModel):
     """How long each kind of table is kept, in days."""
 
     # Seven years: how long a bank's decisions are kept for audits and disputes.
-    retention_decisions_days: int = Field(
+    retention_decisions_days: Days = Field(
         2557, ge=1, description="days that predictions, models, their metrics and releases are kept"
     )
-    retention_transactions_days: int = Field(
+    retention_transactions_days: Days = Field(
         2557, ge=1, description="days that raw transactions, their quarantine and labels are kept"
     )
-    retention_features_days: int = Field(400, ge=1, description="days that features and splits are kept")
-    retention_reports_days: int = Field(
+    retention_features_days: Days = Field(400, ge=1, description="days that features and splits are kept")
+    retention_reports_days: Days = Field(
         2557, ge=1, description="days that drift reports and realised performance are kept"
     )
-    retention_hot_log_days: int = Field(30, ge=1, description="days that logs stay where runs wrote them")
-    retention_cold_log_days: int = Field(
+    retention_hot_log_days: Days = Field(30, ge=1, description="days that logs stay where runs wrote them")
+    retention_cold_log_days: Days = Field(
         365, ge=1, description="days that logs are kept in all, compressed after those"
     )

@@ -65,6 +65,9 @@ class Places(BaseModel):
     actor: str = Field("", description="who acts, for the audit trail; default the login name and the machine")
     audit: Place = Field("", description="audit trail, folder or s3:// prefix; default $FRAUD_STORAGE/audit")
     audit_key_file: Name = Field("", description="file with the key that signs the audit trail; default unsigned")
+    model_key_file: Name = Field(
+        "", description="file with the key that signs models, without which none is loaded; default unsigned"
+    )
 
     mlflow_tracking_uri: Address = Field(
         "",

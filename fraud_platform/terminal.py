@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from fraud_platform.governance.pan_guard import mask_card_numbers
@@ -25,6 +25,11 @@ out = Console()
 err = Console(stderr=True)
 
 SIMULATED_NOTE = "[yellow]SIMULATED DATA: these figures describe made-up transactions, not real ones.[/]"
+
+
+def escape(text: str) -> str:
+    """`text` as it is: neither markup nor what commands a terminal, which is shown as Python writes it."""
+    return escape_markup("".join(each if each.isprintable() else ascii(each)[1:-1] for each in text))
 
 
 def print_error(message: str) -> None:

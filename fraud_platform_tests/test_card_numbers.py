@@ -182,8 +182,9 @@ def test_a_file_to_replay_with_a_card_number_lands_nothing(type_in, home, tmp_pa
         ("erase", "--transaction-id", CARD),
         ("doctor", GROUPED, "--debug"),
         (AMEX,),
+        ("audit", "record", "note", "--subject", "x", "--reason", *GROUPED.split()),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_an_argument_with_a_card_number_is_refused_before_anything_is_done(type_in, home, arguments):
     answer = type_in(*arguments)

@@ -105,6 +105,28 @@ def test_a_trail_is_signed_with_the_key_in_a_file(type_in, home, noted, tmp_path
     assert_one_line_of(type_in("audit", "record", "note", "--subject", "x", "--reason", "y"), "cannot be read")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", "\udcff"),
+        ("erase", "--transaction-id", "\udcff"),
+        ("audit", "record", "note", "--subject", "x", "--reason", "\udcff"),
+    ],
+    ids=["explain", "erase", "audit"],
+)
+def test_an_argument_that_is_no_text_is_wrong_usage_and_touches_nothing(type_in, home, arguments):
+    answer = type_in(*arguments)
+    assert (answer.code, answer.err) == (2, "error: an argument is no text in UTF-8; nothing was done\n")
+    assert not home.exists()
+
+
+def test_nothing_that_is_shown_commands_the_terminal(type_in, home):
+    assert type_in("audit", "record", "note", "--subject", "x", "--reason", "\x1b[2J\u202egone").code == 0
+    shown = type_in("audit", "show").out
+    assert r"\x1b[2J" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)
+
+
 @pytest.fixture
 def released(trained_home, home) -> Path:
     """A home with a released model."""
@@ -124,6 +146,23 @@ def test_an_export_is_recorded_before_it_exists(type_in, released, tmp_path, mon
     monkeypatch.setenv("FRAUD_AUDIT_KEY_FILE", str(tmp_path / "nothing"))
     assert_one_line_of(type_in(*arguments), "FRAUD_AUDIT_KEY_FILE")
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_with_a_key_an_unsigned_champion_is_refused_until_somebody_vouches_for_it(
+    type_in, released, tmp_path, monkeypatch
+):
+    good_rows(200).to_csv(tmp_path / "day.csv", index=False)
+    arguments = ("score", tmp_path / "day.csv", "--output", tmp_path / "out.parquet")
+    (tmp_path / "key").write_bytes(KEY)
+    monkeypatch.setenv("FRAUD_MODEL_KEY_FILE", str(tmp_path / "key"))
+    assert_one_line_of(type_in(*arguments), "version 1 is not signed", "fraud-platform sign 1")
+    assert "is not signed" in type_in("doctor").out
+    assert "1.0.0 (version 1) is signed" in type_in("sign", "champion", "--reason", "change 17").out
+    assert type_in(*arguments).code == 0
+    (entry,) = map(json.loads, type_in("audit", "show", "--event", "approval", "--json").out.splitlines())
+    assert (entry["subject"], entry["reason"]) == ("model/1.0.0", "change 17")
+    (tmp_path / "key").write_bytes(KEY[::-1] + b"another")
+    assert_one_line_of(type_in(*arguments), "signed with another key")
 
 
 def test_retraining_test_reading_and_release_are_recorded_and_vouched_for(type_in, released):

@@ -1,7 +1,7 @@
 """Settings: environment over settings.env over defaults, and one clear line for a wrong value."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -106,6 +106,15 @@ def test_settings_that_an_editor_of_another_system_wrote_are_read(home):
     assert (settings.seed, settings.label_delay_days) == (7, 3)
     remember(home, FRAUD_START_DATE="2026-11-10")
     assert load_settings().seed == 7
+
+
+@pytest.mark.parametrize("name", sorted(name for name in Settings.model_fields if name.endswith("_days")))
+def test_no_count_of_days_reaches_out_of_the_calendar(home, monkeypatch, name):
+    monkeypatch.setenv(f"FRAUD_{name.upper()}", "36525")
+    assert date(2026, 1, 1) - timedelta(days=getattr(load_settings(), name)) > date.min
+    monkeypatch.setenv(f"FRAUD_{name.upper()}", "9" * 20)
+    with pytest.raises(PlatformError, match=f"FRAUD_{name.upper()}"):
+        load_settings()
 
 
 def test_labels_of_every_source_can_be_weighed(home, monkeypatch):

@@ -91,10 +91,15 @@ def _reach_landing(url: str) -> str:
 
 def _reach_registry(settings: Settings) -> str:
     from fraud_platform.registry.mlflow_registry import MlflowRegistry
+    from fraud_platform.registry.model_signature import read_model_key, require_signature
 
+    key = read_model_key(settings.model_key_file)
     registry = MlflowRegistry(settings.tracking_url, artifact_url=settings.artifact_url)
     registry.probe("fraud-platform doctor")
     versions = registry.versions()
+    for version in versions:
+        if "champion" in version.aliases:
+            require_signature(version, key)
     champion = next((version.semver for version in versions if "champion" in version.aliases), "none")
     return f"{masked(settings.tracking_url)} can be written: {len(versions)} models, champion: {champion}"
 

@@ -77,8 +77,14 @@ class Platform(dg.ConfigurableResource):
     def registry(self) -> "ModelRegistry":
         """Where released models are kept."""
         from fraud_platform.registry.mlflow_registry import MlflowRegistry
+        from fraud_platform.registry.model_signature import read_model_key
 
-        return MlflowRegistry(self.tracking_url, artifact_url=self.artifact_url, cache=self.settings.home / "bundles")
+        return MlflowRegistry(
+            self.tracking_url,
+            artifact_url=self.artifact_url,
+            cache=self.settings.home / "bundles",
+            key=read_model_key(self.settings.model_key_file),
+        )
 
     @cached_property
     def policy(self) -> "ReleasePolicy":

@@ -25,6 +25,8 @@ _SUM_UNIT_BITS = 149
 _SQUARE_UNIT_BITS = 298
 # Sums of 24-bit significands that share an exponent are exact in a double up to 2^28 of them; fewer also stay in cache.
 _BLOCK_ROWS = 1 << 17
+# Far above the text of any profile.
+_LONGEST_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,12 +158,21 @@ class Profile:
             DataError: `text` is damaged or of another format.
         """
         try:
-            document = json.loads(zlib.decompress(base64.b85decode(text)))
+            document = json.loads(_inflate(base64.b85decode(text)))
             if document["format"] != PROFILE_FORMAT:
                 raise ValueError(f"format {document['format']!r} is not {PROFILE_FORMAT!r}")
             return cls({name: _unpack(packed) for name, packed in dict(document["columns"]).items()})
-        except (ValueError, LookupError, TypeError, OverflowError, zlib.error) as error:
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError, zlib.error) as error:
             raise DataError(f"a stored profile cannot be read ({error}): materialise what it describes again") from None
+
+
+def _inflate(data: bytes) -> bytes:
+    """What `data` unpacks to, which is never more than a profile can be: little text may unpack to all of memory."""
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(data, _LONGEST_BYTES)
+    if not unpacker.eof:
+        raise ValueError(f"it is cut off or longer than {_LONGEST_BYTES} bytes")
+    return text
 
 
 def profile_table(table: pd.DataFrame, columns: Sequence[str]) -> Profile:

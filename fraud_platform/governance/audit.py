@@ -8,16 +8,15 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit_entry import AuditEntry, Event, Head, NoEntryError, compose_line, parse_line
 from fraud_platform.governance.audit_store import TrailStore, open_trail_store
-from fraud_platform.small_files import read_small_file
+from fraud_platform.governance.keys import read_key
 
-# A shorter key could be guessed.
-_SHORTEST_KEY_BYTES = 16
+# What names the file of the key.
+KEY_SETTING = "FRAUD_AUDIT_KEY_FILE"
 
 _log = logging.getLogger(__name__)
 
@@ -123,29 +122,8 @@ def open_trail(url: str, *, actor: str, clock: Callable[[], datetime], key_file:
     Raises:
         PlatformError: the key file cannot be read, or its key is too short.
     """
-    return AuditTrail(
-        open_trail_store(url), actor=actor, clock=clock, key=read_key(Path(key_file).expanduser()) if key_file else None
-    )
-
-
-def read_key(path: Path) -> bytes:
-    """The key in a file, without white space around it.
-
-    Raises:
-        PlatformError: there is none, or it is too short.
-    """
-    try:
-        key = read_small_file(path).strip()
-    except OSError as error:
-        raise PlatformError(
-            f"FRAUD_AUDIT_KEY_FILE: {path} cannot be read ({error.strerror}); nothing is done"
-        ) from None
-    if len(key) < _SHORTEST_KEY_BYTES:
-        raise PlatformError(
-            f"FRAUD_AUDIT_KEY_FILE: the key in {path} has {len(key)} bytes, needed are {_SHORTEST_KEY_BYTES}; make one "
-            "with `openssl rand -hex 32`"
-        )
-    return key
+    key = read_key(key_file, setting=KEY_SETTING) if key_file else None
+    return AuditTrail(open_trail_store(url), actor=actor, clock=clock, key=key)
 
 
 def is_wanted(

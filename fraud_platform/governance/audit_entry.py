@@ -165,9 +165,10 @@ def parse_line(line: bytes) -> tuple[AuditEntry, bool]:
     try:
         fields = json.loads(match[1] + b"}")
         values = [fields[name] for name in _FIELDS]
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         raise NoEntryError("is no entry of an audit trail") from None
-    if not all(isinstance(value, kind) for value, kind in zip(values, _KINDS, strict=True)):
+    # Exactly: True is an int to `isinstance`, and no number of an entry.
+    if any(type(value) is not kind for value, kind in zip(values, _KINDS, strict=True)):
         raise NoEntryError("is no entry of an audit trail")
     digest = match[2].decode()
     mac = match[3].decode() if match[3] else None

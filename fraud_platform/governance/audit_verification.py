@@ -6,10 +6,22 @@ What cannot be found from the trail alone: that its *last* entries are gone, and
 anew from some entry on. For both a head is needed that was noted where the trail's writer cannot change it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fraud_platform.governance.audit_entry import GENESIS, AuditEntry, Head, NoEntryError, is_signed_by, parse_line
+from fraud_platform.governance.audit_entry import (
+    EVENTS,
+    GENESIS,
+    AuditEntry,
+    Head,
+    NoEntryError,
+    is_signed_by,
+    parse_line,
+)
+
+# As the platform writes them: UTC, to the microsecond.
+_TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}\+00:00")
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ def verify(
         entry_count += 1
         if not is_intact:
             problems.append(Problem(number, f"entry {entry.seq} was edited: its content does not give its hash"))
-        problems += [Problem(number, text) for text in _breaks(last, entry)]
+        problems += [Problem(number, text) for text in (*_foreign(entry), *_breaks(last, entry))]
         if key:
             is_signed = is_signed_by(entry, key)
             signed_count += is_signed
@@ -90,6 +102,14 @@ def verify(
         for head in heads
     ]
     return Verification(entry_count, signed_count, last.head if last else None, tuple(problems))
+
+
+def _foreign(entry: AuditEntry) -> Iterator[str]:
+    """What in `entry` the platform never writes."""
+    if entry.event not in EVENTS:
+        yield f"entry {entry.seq} tells of an event that this platform does not know: {entry.event[:40]!r}"
+    if not _TIME.fullmatch(entry.at):
+        yield f"entry {entry.seq} has no time: {entry.at[:40]!r}"
 
 
 def _breaks(last: AuditEntry | None, entry: AuditEntry) -> Iterator[str]:

@@ -67,9 +67,13 @@ def read_numbers(column: pa.Array) -> Numbers:
         raise WrongTypeError(str(column.type))
     try:
         # The whole column at once: right for all but a handful of columns, and ten times faster than looking.
-        return Numbers(_to_float64(column))
+        values = _to_float64(column)
     except pa.ArrowInvalid:
         return _inspect_numbers(column)
+    # The cast takes "nan(anything)" for a number, too; what a field is must not depend on its neighbours.
+    if column.type == pa.string() and (np.isnan(values) & _as_mask(column.is_valid())).any():
+        return _inspect_numbers(column)
+    return Numbers(values)
 
 
 def read_identifiers(column: pa.Array) -> Identifiers:

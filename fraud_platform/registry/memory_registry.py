@@ -70,5 +70,5 @@ class MemoryRecords:
 class MemoryRegistry(RecordRegistry):
     """A `ModelRegistry` in memory."""
 
-    def __init__(self, store: MemoryRecords | None = None) -> None:
-        super().__init__(store or MemoryRecords())
+    def __init__(self, store: MemoryRecords | None = None, *, key: bytes | None = None) -> None:
+        super().__init__(store or MemoryRecords(), key=key)

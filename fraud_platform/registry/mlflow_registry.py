@@ -124,6 +124,7 @@ class MlflowRegistry(RecordRegistry):
         tracking_url: database URI or the URL of an MLflow server.
         artifact_url: folder or `s3://` prefix for bundles; None leaves it to the server.
         cache: folder for bundles read from afar, by digest.
+        key: signs what is registered, and nothing else is read; None neither signs nor asks.
     """
 
     def __init__(
@@ -132,12 +133,13 @@ class MlflowRegistry(RecordRegistry):
         *,
         artifact_url: str | None = None,
         cache: Path | None = None,
+        key: bytes | None = None,
         experiment: str = EXPERIMENT,
         model_name: str = MODEL_NAME,
     ) -> None:
         self._connection = MlflowConnection(tracking_url, artifact_url=artifact_url, experiment=experiment)
         self._model_name = model_name
-        super().__init__(MlflowRecords(self._connection, model_name=model_name), cache=cache)
+        super().__init__(MlflowRecords(self._connection, model_name=model_name), cache=cache, key=key)
 
     def probe(self, mark: str) -> None:
         """Writes `mark` as a tag of the experiment: raises RegistryError where this registry cannot be written."""

@@ -114,7 +114,7 @@ class MlflowTracker:
         """Writes parameters; MLflow refuses another value for one that is there."""
         from mlflow.entities import Param
 
-        entries = [Param(name, mask_card_numbers(str(setting))) for name, setting in params.items()]
+        entries = [Param(name, _as_parameter(setting)) for name, setting in params.items()]
         with self._connection.reach("log parameters") as client:
             for start in range(0, len(entries), _ENTRIES_PER_BATCH):
                 client.log_batch(self.run_id, params=entries[start : start + _ENTRIES_PER_BATCH], synchronous=True)
@@ -195,6 +195,12 @@ class MlflowTracker:
         finally:
             with self._connection.reach(f"end the run of {name}") as client:
                 client.set_terminated(run_id, status)
+
+
+def _as_parameter(setting: Any) -> str:
+    """`setting` as MLflow keeps it; the digits of a fraction are no card number, whatever they add up to."""
+    is_fraction = isinstance(setting, float) and abs(setting) < 1
+    return str(setting) if is_fraction else mask_card_numbers(str(setting))
 
 
 def evaluation_metrics(evaluation: "Evaluation", split: str) -> dict[str, float]:

@@ -10,18 +10,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from upath import UPath
-
 from fraud_platform.errors import ModelError, RegistryError
+from fraud_platform.registry.bundle_shelf import BundleShelf
 from fraud_platform.registry.champion_history import Promotion, format_history, latest, next_decision_time, settled
 from fraud_platform.registry.claim import claimed
-from fraud_platform.registry.doubling import only_version
+from fraud_platform.registry.doubling import numbered_apart, only_version
+from fraud_platform.registry.model_signature import SETTING, is_signed_by, sign_model
 from fraud_platform.registry.record_store import Record, RecordStore
 from fraud_platform.registry.registry import (
     CHALLENGER,
     CHAMPION,
     PREVIOUS,
     ROLLBACK_REASON,
+    SIGNATURE_TAG,
     STAGES,
     ModelVersion,
     Stage,
@@ -29,13 +30,11 @@ from fraud_platform.registry.registry import (
     next_semantic_version,
 )
 from fraud_platform.registry.registry_snapshot import Snapshot
-from fraud_platform.storage import sha256, write_atomically
+from fraud_platform.storage import sha256
 
 if TYPE_CHECKING:
     from fraud_platform.training.bundle import ModelBundle
 
-# Champion, challenger and the two before them: what a day's scoring and a comparison need at once.
-_REMEMBERED_BUNDLES = 4
 # Tells notes from the tags that the registry's own rules read.
 _NOTE_PREFIX = "note."
 
@@ -46,12 +45,13 @@ class RecordRegistry:
     Args:
         store: where records live.
         cache: folder for bundles read from afar, by digest; None reads them from the store every time.
+        key: signs what is registered, and nothing else is read; None neither signs nor asks.
     """
 
-    def __init__(self, store: RecordStore, *, cache: Path | None = None) -> None:
+    def __init__(self, store: RecordStore, *, cache: Path | None = None, key: bytes | None = None) -> None:
         self._store = store
-        self._cache = cache
-        self._bundles: dict[str, ModelBundle] = {}
+        self._shelf = BundleShelf(store, cache=cache, key=key)
+        self._key = key
 
     def register(
         self,
@@ -71,7 +71,7 @@ class RecordRegistry:
         if sha256(bundle_bytes) != digest:
             raise ModelError(f"the bundle to register has digest {sha256(bundle_bytes)}, not {digest}; build it again")
         if (known := only_version(self._store, digest)) is not None:
-            return known
+            return self._signed(known)
         tags = {
             "stage": "None",
             "semver": next_semantic_version(self.versions(), feature_schema_version),
@@ -83,9 +83,21 @@ class RecordRegistry:
             "origin": origin,
             "cause": cause,
         }
+        tags |= {SIGNATURE_TAG: sign_model(digest, self._key)} if self._key else {}
         created = self._store.create(bundle_bytes, tags=tags, run_id=run_id, description=description)
         # Two at once find nothing and both create; whoever looks afterwards sees the other.
-        return only_version(self._store, digest) or self.find(created)
+        return numbered_apart(self._store, only_version(self._store, digest) or self.find(created))
+
+    def sign(self, version: ModelVersion | str) -> ModelVersion:
+        """The version, signed: its bundle is the one with the registered digest, and whoever calls vouches for it.
+
+        Raises:
+            ModelError: there is no key, or the bundle is missing or another one.
+        """
+        if self._key is None:
+            raise ModelError(f"there is no key to sign with; name its file in {SETTING}")
+        self._shelf.read_unsigned(self._known(version))
+        return self._signed(self._known(version))
 
     def versions(self) -> list[ModelVersion]:
         """See `ModelRegistry.versions`."""
@@ -109,32 +121,11 @@ class RecordRegistry:
 
     def read_bytes(self, version: ModelVersion | str, *, from_store: bool = False) -> bytes:
         """See `ModelRegistry.read_bytes`."""
-        wanted = version if isinstance(version, ModelVersion) else self.find(version)
-        cached = not from_store and self._cache and self._cache / f"{wanted.digest.removeprefix('sha256:')}.zip"
-        if cached and cached.is_file() and sha256(data := cached.read_bytes()) == wanted.digest:
-            return data
-        data = self._store.read(Record(wanted.version, wanted.run_id, {"bundle_sha256": wanted.digest}))
-        if sha256(data) != wanted.digest:
-            raise ModelError(
-                f"the bundle of version {wanted.version} has digest {sha256(data)}, registered was {wanted.digest}; "
-                "somebody changed it: do not use it, promote another version"
-            )
-        if cached:
-            write_atomically(UPath(cached), data)
-        return data
+        return self._shelf.read(self._known(version), from_store=from_store)
 
     def load(self, version: ModelVersion | str) -> "ModelBundle":
         """See `ModelRegistry.load`."""
-        from fraud_platform.training.bundle import ModelBundle
-
-        wanted = version if isinstance(version, ModelVersion) else self.find(version)
-        bundle = self._bundles.pop(wanted.digest, None)
-        if bundle is None:
-            bundle = ModelBundle.from_bytes(self.read_bytes(wanted), expected_digest=wanted.digest)
-        self._bundles[wanted.digest] = bundle
-        while len(self._bundles) > _REMEMBERED_BUNDLES:
-            self._bundles.pop(next(iter(self._bundles)))
-        return bundle
+        return self._shelf.load(self._known(version))
 
     def claim(self, version: ModelVersion | str, *, at: datetime) -> AbstractContextManager[None]:
         """See `ModelRegistry.claim`."""
@@ -280,6 +271,15 @@ class RecordRegistry:
         for record in unsettled:
             self._write(record, "champion_from", snapshot.settled_history(record.version))
         return self._snapshot() if unsettled else snapshot
+
+    def _known(self, version: ModelVersion | str) -> ModelVersion:
+        return version if isinstance(version, ModelVersion) else self.find(version)
+
+    def _signed(self, version: ModelVersion) -> ModelVersion:
+        if self._key is None or is_signed_by(version, self._key):
+            return version
+        self._store.set_tag(version.version, SIGNATURE_TAG, sign_model(version.digest, self._key))
+        return self.find(version.version)
 
     def _snapshot(self) -> Snapshot:
         return Snapshot.of(self._store)

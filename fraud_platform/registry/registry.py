@@ -50,6 +50,7 @@ class ModelVersion:
         promotion_reason: why it was promoted last.
         shadow_from: first day it scored beside the champion; None where it never did.
         shadow_until: last day it did; None while it does.
+        signature: HMAC of the digest, where models are signed.
     """
 
     version: str
@@ -70,8 +71,10 @@ class ModelVersion:
     promotion_reason: str | None = None
     shadow_from: date | None = None
     shadow_until: date | None = None
+    signature: str | None = None
 
 
+SIGNATURE_TAG = "signature"
 MOVED_BY_HAND = "the alias champion was moved by hand, past the commands and jobs that write down why"
 UNRECORDED_REASON = "not recorded"
 # How the reason of a reign begins that a rollback has brought about.

@@ -23,6 +23,7 @@ from fraud_platform.registry.registry import (
     ALIASES,
     CHAMPION,
     MOVED_BY_HAND,
+    SIGNATURE_TAG,
     STAGES,
     UNRECORDED_REASON,
     ModelVersion,
@@ -98,6 +99,7 @@ class Snapshot:
                 promotion_reason=tags.get("promotion_reason"),
                 shadow_from=_day(tags.get("shadow_from")),
                 shadow_until=_day(tags.get("shadow_until")),
+                signature=tags.get(SIGNATURE_TAG),
             )
         except (KeyError, ValueError) as error:
             raise RegistryError(

@@ -126,11 +126,11 @@ def release_candidate(
         test: of the stored bundle, in a fresh process.
 
     Raises:
-        ModelError: `validation` speaks about another bundle, or compares with another champion than there is now, or
-            the stored bundle does not score in a fresh process; then no alias has moved.
+        ModelError: `validation` or `trained` speaks about another bundle, `validation` compares with another champion
+            than there is now, or the stored bundle does not score in a fresh process; then no alias has moved.
         RegistryError: the registry cannot be reached.
     """
-    _require_same_bundle(bundle, validation)
+    _require_same_bundle(bundle, validation, trained or {})
     gates = tuple(GateResult.from_dict(gate) for gate in validation["acceptance"]["gates"])
     card = model_card(
         name=MODEL_NAME,
@@ -243,9 +243,16 @@ def _require_current_champion(
         )
 
 
-def _require_same_bundle(bundle: "ModelBundle", validation: Mapping[str, Any]) -> None:
+def _require_same_bundle(bundle: "ModelBundle", validation: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
     if validation["bundle_sha256"] != bundle.digest:
         raise ModelError(
             f"the validation of {validation['as_of']} speaks about bundle {validation['bundle_sha256'][:19]}, the "
             f"trained model is {bundle.digest[:19]}; materialise validation_metrics again"
+        )
+    # The history is kept elsewhere than the bundle: whoever changes the file alone releases nothing.
+    made = trained.get("bundle_sha256", bundle.digest)
+    if made != bundle.digest:
+        raise ModelError(
+            f"the stored model of {validation['as_of']} is {bundle.digest[:19]}, its training made {made[:19]}: "
+            "somebody put another in its place, or its training is not on record; materialise trained_model again"
         )

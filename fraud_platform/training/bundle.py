@@ -32,6 +32,8 @@ SCORE_COLUMN = "fraud_probability"
 
 _MANIFEST = "manifest.json"
 _ESTIMATOR_FOLDER = "estimator/"
+# Far above any of the documents; reading a longer one would take minutes before it is refused.
+_LONGEST_DOCUMENT_BYTES = 2**24
 _DOCUMENTS = ("calibration.json", "threshold.json", "alternatives.json", "baseline.txt", "provenance.json")
 
 
@@ -129,11 +131,11 @@ class ModelBundle:
                 calibration=Calibration.from_dict(json.loads(members["calibration.json"])),
                 threshold=DecisionThreshold.from_dict(json.loads(members["threshold.json"])),
                 baseline=Profile.from_text(members["baseline.txt"].decode()),
-                provenance=json.loads(members["provenance.json"]),
+                provenance=_as_document(json.loads(members["provenance.json"])),
                 alternatives=tuple(map(DecisionThreshold.from_dict, json.loads(members["alternatives.json"]))),
             )
             bundle._try_out()
-        except (KeyError, ValueError, TypeError, AttributeError, OverflowError, IndexError, DataError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, DataError) as error:
             raise ModelError(f"model bundle cannot be read ({type(error).__name__}: {error}); train again") from None
         # Another release of a library may write the same model otherwise; the digest stays that of what was registered.
         vars(bundle)["_bytes"] = data
@@ -171,7 +173,16 @@ class ModelBundle:
         return write_archive({**members, _MANIFEST: canonical_json(manifest)}, is_sealed=True)
 
 
+def _as_document(parsed: Any) -> Mapping[str, Any]:
+    if not isinstance(parsed, dict):
+        raise TypeError("provenance is no document")
+    return parsed
+
+
 def _checked_manifest(members: Mapping[str, bytes]) -> dict[str, Any]:
+    too_long = [name for name in (_MANIFEST, *_DOCUMENTS) if len(members.get(name, b"")) > _LONGEST_DOCUMENT_BYTES]
+    if too_long:
+        raise ModelError(f"model bundle's {too_long[0]} is longer than {_LONGEST_DOCUMENT_BYTES} bytes; refused")
     try:
         manifest = json.loads(members[_MANIFEST])
         listed = {str(name): digest for name, digest in manifest["members"].items()}

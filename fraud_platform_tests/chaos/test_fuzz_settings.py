@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraud_platform.errors import PlatformError
-from fraud_platform.governance.audit import read_key
+from fraud_platform.governance.keys import read_key
 from fraud_platform.settings import Settings, load_settings, setting_sources
 from fraud_platform_tests.chaos.fuzzing import fuzzed, outcome_of
 
@@ -81,7 +81,7 @@ def test_a_key_or_password_file_that_is_no_file_is_one_line(
 ) -> None:
     path = tmp_path / "secret"
     _make(path, kind)
-    assert "FRAUD_AUDIT_KEY_FILE" in str(outcome_of(lambda: read_key(path)))
+    assert "FRAUD_AUDIT_KEY_FILE" in str(outcome_of(lambda: read_key(path, setting="FRAUD_AUDIT_KEY_FILE")))
     monkeypatch.setenv("FRAUD_POSTGRES_PASSWORD_FILE", str(path))
     assert "FRAUD_POSTGRES_PASSWORD_FILE" in str(outcome_of(lambda: load_settings().postgres_password()))
 

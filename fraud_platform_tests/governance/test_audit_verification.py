@@ -1,5 +1,6 @@
 """Whatever somebody does to a trail is found, and what cannot be found without help is found with it."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -193,3 +194,25 @@ def test_objects_removed_exchanged_or_added_are_found(s3_url):
     client.delete_object(Bucket=bucket, Key="audit/000000/000000000002a.json")
     client.delete_object(Bucket=bucket, Key=keys[2])
     assert said(trail.store.lines()) == ["line 3: entry 3 is missing before entry 4"]
+
+
+def sealed(body: bytes) -> bytes:
+    """A line with a hash that fits, whatever is in it."""
+    return body[:-1] + f',"hash":"{hashlib.sha256(body[:-1]).hexdigest()}"}}\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ((b'"event":"release"', b'"event":"nonsense"'), "an event that this platform does not know: 'nonsense'"),
+        ((b'"at":"2026', b'"at":"x026'), "entry 1 has no time"),
+        ((b'"seq":1', b'"seq":true'), "is no entry of an audit trail"),
+        ((b'"details":{', b'"details":{"x":' + b"[" * 100_000 + b"]" * 100_000 + b","), "is no entry"),
+    ],
+    ids=["event", "time", "number", "depth"],
+)
+def test_what_the_platform_never_writes_is_found_although_its_hash_fits(change, words):
+    body = trail_lines(count=1)[0].partition(b',"hash":')[0] + b"}"
+    assert said([sealed(body)]) == []
+    (told,) = said([sealed(body.replace(*change))])
+    assert words in told

@@ -28,6 +28,7 @@ TEST_CARDS = [
     "6011111111111117",  # Discover
     "3530111333300000",  # JCB
     "6205500000000000004",  # UnionPay, 19 digits
+    "9792030000000000",  # Troy
 ]
 
 
@@ -67,6 +68,24 @@ def test_published_test_cards_are_found_alone_in_text_and_as_numbers(card: str) 
         "378 282 246 310 005",
         "\uff14" + "\uff11" * 15,  # full-width digits
         "\u0664" + "\u0661" * 15,  # Arabic-Indic digits
+        "\u2463" + "\u2460" * 15,  # digits in circles
+        "4111\u200c1111\u200d1111\u20601111",  # characters that nobody sees
+        "\ufeff".join("4111111111111111"),  # the same between any two digits
+        "4111\u00ad111111111111",  # a soft hyphen
+        "4\ufe0f\u20e3111111111111111",  # a keycap
+        "4111\uff0d1111\uff0d1111\uff0d1111",  # full-width dashes
+        "4111\u00b71111\u00b71111\u00b71111",  # middle dots
+        "4111'1111'1111'1111",
+        "4111+1111+1111+1111",
+        "4111; 1111; 1111; 1111",
+        "4111\n1111\r\n1111\x001111",
+        "4111%201111%201111%201111.csv",  # in an address
+        "41111111 11111111",  # long groups between spaces
+        "4111 111111111111",
+        "4,111,111,111,111,111",  # thousands
+        "00004111111111111111",  # filled up with zeros
+        "4.111111111111111E+15",  # as a spreadsheet shows it
+        "4111111111111111.0",
     ],
 )
 def test_card_numbers_are_found_in_groups_and_next_to_other_text(text: str) -> None:
@@ -90,6 +109,9 @@ def test_card_numbers_are_found_in_groups_and_next_to_other_text(text: str) -> N
         "52:54:00:12:34:56",
         "a411111111111111",  # a derived identifier's sixteen hexadecimal digits
         "1764072000000000",  # microseconds since 1970
+        "4.111111111111111E+19",  # 20 digits
+        "99994111111111111111999",  # within a longer number
+        "49 170 12345678",  # a telephone
     ],
 )
 def test_what_is_no_card_number_is_left_alone(text: str) -> None:
@@ -116,17 +138,40 @@ def test_any_text_can_be_masked_and_then_holds_none(text: str) -> None:
     assert not holds_card_number(mask_card_numbers(text))
 
 
+SEPARATORS = [
+    "",
+    " ",
+    "-",
+    " - ",
+    ".",
+    "/",
+    "_",
+    ":",
+    "\u00a0",
+    "\u2013",
+    "x",
+    "  ",
+    "..",
+    "\u200d",
+    "'",
+    "; ",
+    "%20",
+    "\n",
+    "+",
+]
+
+
 @st.composite
 def written_cards(draw: st.DrawFn) -> str:
     """A card number in groups of any kind, with anything between and around them."""
     rest, groups = draw(st.sampled_from(TEST_CARDS)), []
-    sizes = draw(st.sampled_from([(4,), (6,), (4, 6, 5), (2,), (1,), (3,), (13,), (8,)]))
+    sizes = draw(st.sampled_from([(4,), (6,), (4, 6, 5), (2,), (1,), (3,), (1, 3), (13,), (8,), (1, 16)]))
     while rest:
         size = sizes[min(len(groups), len(sizes) - 1)]
         groups.append(rest[:size])
         rest = rest[size:]
-    separator = draw(st.sampled_from(["", " ", "-", " - ", ".", "/", "_", ":", "\u00a0", "\u2013", "x", "  ", ".."]))
-    around = st.text("0123456789abcxyzABC .-_/:", max_size=4)
+    separator = draw(st.sampled_from(SEPARATORS))
+    around = st.text("0123456789abcxyzABCE .,-_/:%", max_size=4)
     return draw(around) + separator.join(groups) + draw(around)
 
 

@@ -65,6 +65,7 @@ REFUSED = {
     "text in a number": ("a.csv", with_field(TEXT, 7, "V3", "abc"), "column V3 holds no number in data row 7"),
     "NUL byte": ("a.csv", with_field(TEXT, 9, "Amount", "1\x00"), "column Amount holds no number in data row 9"),
     "decimal comma": ("a.csv", with_field(TEXT, 2, "V5", '"1,5"'), "column V5 holds no number in data row 2"),
+    "nan of something": ("a.csv", with_field(TEXT, 4, "V5", "nan(1)"), "column V5 holds no number in data row 4"),
     "text as Class": ("a.csv", with_field(TEXT, 4, "Class", "fraud"), "column Class holds no number in data row 4"),
     "short row": ("a.csv", TEXT + "1,2,3\n", "has 3 fields in data row 21, expected 31"),
     "long row": ("a.csv", with_field(TEXT, 5, "V1", "1,2"), "has 32 fields in data row 5, expected 31"),

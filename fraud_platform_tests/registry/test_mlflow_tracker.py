@@ -127,5 +127,15 @@ def test_every_figure_of_an_evaluation_becomes_a_metric() -> None:
     assert len(metrics) == 11 * 3 + 4 + 9
 
 
+def test_a_parameter_is_masked_where_it_holds_a_card_number_and_a_fraction_never_does(
+    tracker: MlflowTracker, tracking_url: str, run_id: str
+) -> None:
+    # Sixteen digits behind the point that begin like a card number and pass Luhn.
+    tracker.log_params({"learning_rate": 0.2718511286110643, "note": "4111 1111 1111 1111"})
+    with MlflowConnection(tracking_url).reach("look") as client:
+        params = client.get_run(run_id).data.params
+    assert params == {"learning_rate": "0.2718511286110643", "note": "[card number]"}
+
+
 def test_an_experiment_is_prepared_once(tracking_url: str) -> None:
     assert prepare_experiment(tracking_url, "another") == prepare_experiment(tracking_url, "another")

@@ -63,6 +63,12 @@ def test_two_registrations_of_one_model_at_the_same_time_make_one_version(regist
     assert [version.version for version in registry.versions()] == ["1"]
 
 
+def test_two_models_registered_at_the_same_time_get_two_numbers(registry: RecordRegistry) -> None:
+    overtaken = RecordRegistry(OvertakenStore(registry._store, lambda: register(registry, "other")))  # type: ignore[arg-type]
+    assert register(overtaken, "first").semver == "1.1.0"
+    assert [(version.version, version.semver) for version in registry.versions()] == [("1", "1.0.0"), ("2", "1.1.0")]
+
+
 def test_a_version_that_a_killed_registration_doubled_is_withdrawn_by_the_next(registry: RecordRegistry) -> None:
     first = register(registry, "first")
     tags = {"bundle_sha256": first.digest, **registry._store.records()[0].tags}

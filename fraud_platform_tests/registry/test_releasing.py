@@ -143,6 +143,12 @@ def test_a_validation_of_another_bundle_is_refused(registry, bundle):
     assert registry.versions() == []
 
 
+def test_a_model_that_is_not_the_one_its_training_made_is_neither_registered_nor_signed(registry, bundle):
+    with pytest.raises(ModelError, match="its training made sha256:other: somebody put another in its place"):
+        release(registry, bundle, trained={"bundle_sha256": "sha256:other"})
+    assert registry.versions() == []
+
+
 def test_what_is_written_down_names_the_model_the_cause_and_the_figures(registry, bundle):
     released = release(registry, bundle, trigger="schedule", cause="monthly retraining of March 2026", run_id="run 7")
     document = released.as_dict()

@@ -1,8 +1,10 @@
 """Bundles: one digest for equal content, no changed byte, nothing that could run."""
 
+import base64
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -224,3 +226,18 @@ def test_a_bundle_whose_skops_file_asks_for_a_command_is_refused(tmp_path) -> No
 def test_a_member_that_means_nothing_is_refused(data: bytes, name: str, content: bytes) -> None:
     with pytest.raises(ModelError):
         ModelBundle.from_bytes(seal({**read_sealed_archive(data), name: content}))
+
+
+@pytest.mark.parametrize(
+    ("member", "content", "words"),
+    [
+        ("provenance.json", b"[" * 100_000 + b"]" * 100_000, "RecursionError"),
+        ("provenance.json", b"[]", "provenance is no document"),
+        ("baseline.txt", b"0" * (2**24 + 1), "baseline.txt is longer than"),
+        ("baseline.txt", base64.b85encode(zlib.compress(b" " * 2**27)), "longer than"),
+    ],
+    ids=["deep", "list", "long", "bomb"],
+)
+def test_a_document_that_would_exhaust_who_reads_it_is_refused(data, member, content, words):
+    with pytest.raises(ModelError, match=words):
+        ModelBundle.from_bytes(seal({**read_sealed_archive(data), member: content}))

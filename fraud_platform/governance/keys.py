@@ -1,0 +1,31 @@
+"""The secret keys that sign: read from the file that a setting names, and never shown.
+
+What is signed with them does not belong here: `audit_entry` and `registry.model_signature` do that.
+"""
+
+from pathlib import Path
+
+from fraud_platform.errors import PlatformError
+from fraud_platform.small_files import read_small_file
+
+# A shorter key could be guessed.
+_SHORTEST_BYTES = 16
+
+
+def read_key(file: str | Path, *, setting: str) -> bytes:
+    """The key in `file`, which `setting` names, without white space around it.
+
+    Raises:
+        PlatformError: there is none, or it is too short.
+    """
+    path = Path(file).expanduser()
+    try:
+        key = read_small_file(path).strip()
+    except OSError as error:
+        raise PlatformError(f"{setting}: {path} cannot be read ({error.strerror}); nothing is done") from None
+    if len(key) < _SHORTEST_BYTES:
+        raise PlatformError(
+            f"{setting}: the key in {path} has {len(key)} bytes, needed are {_SHORTEST_BYTES}; make one with "
+            "`openssl rand -hex 32`"
+        )
+    return key
