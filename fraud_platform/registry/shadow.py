@@ -103,6 +103,18 @@ def _is_in_shadow(version: ModelVersion, day: date) -> bool:
     return version.shadow_from <= day <= last_day
 
 
+def judge_absence(missed_days: int, problem: str, policy: ReleasePolicy) -> ShadowVerdict:
+    """How the shadow of a challenger goes on that could not score the day, and why it could not.
+
+    Decision rule: wait, for what is out of reach today may be back tomorrow; reject once `rollback_failed_days` days
+    could not be scored, as a champion is rolled back then.
+    """
+    missed = f"{missed_days} {'day' if missed_days == 1 else 'days'} could not be scored"
+    if missed_days < policy.rollback_failed_days:
+        return ShadowVerdict("wait", (f"{missed}, with {policy.rollback_failed_days} it is rejected: {problem}",))
+    return ShadowVerdict("reject", (f"{missed}: {problem}",))
+
+
 def judge_shadow(figures: ShadowFigures, policy: ReleasePolicy) -> ShadowVerdict:
     """How the shadow goes on.
 
