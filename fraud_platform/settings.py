@@ -72,7 +72,10 @@ class Places(BaseModel):
 class _Told(BaseSettings):
     """Where settings come from."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+    # A limit without an end is none, and JSON has no word for it.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True, allow_inf_nan=False
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -233,6 +236,7 @@ def load_settings() -> Settings:
         told = "****" if name in SECRETS else mask_card_numbers(repr(problem["input"]))
         told = told if len(told) <= _SHOWN_CHARACTERS else f"{told[:_SHOWN_CHARACTERS]}..."
         raise PlatformError(f"{name}={told}: {mask_card_numbers(problem['msg'])}; set it right or unset it") from None
+    _require_agreement(settings)
     for field in type(settings).model_fields:
         # Folders, logs and records are named after settings.
         if holds_card_number(str(getattr(settings, field))):
@@ -240,6 +244,20 @@ def load_settings() -> Settings:
                 f"{_variable_name(field)} holds a card number, which must be written nowhere; change it"
             )
     return settings
+
+
+def _require_agreement(settings: Settings) -> None:
+    """Refuses settings each of which is allowed, and which together keep something from ever happening."""
+    if settings.max_shadow_days < settings.shadow_days:
+        raise PlatformError(
+            f"FRAUD_MAX_SHADOW_DAYS={settings.max_shadow_days} is below FRAUD_SHADOW_DAYS={settings.shadow_days}: no "
+            "shadow could be extended; raise it"
+        )
+    if settings.label_horizon_days < settings.label_delay_days:
+        raise PlatformError(
+            f"FRAUD_LABEL_HORIZON_DAYS={settings.label_horizon_days} is below FRAUD_LABEL_DELAY_DAYS="
+            f"{settings.label_delay_days}: labels would stop to count before they are mature; raise it"
+        )
 
 
 def setting_sources() -> dict[str, str]:

@@ -166,16 +166,14 @@ def runs_tagged(instance: DagsterInstance, tag: str, text: str) -> Sequence[dg.R
     return instance.get_run_records(dg.RunsFilter(tags={tag: text}))
 
 
-def awaits_approval(instance: DagsterInstance) -> bool:
-    """Whether the newest model waits for a person: then only the registry knows of a champion."""
+def has_champion(instance: DagsterInstance) -> bool | None:
+    """Whether a model has been released, as the newest `model_release` tells it; None where a model is registered that
+    a person may have approved, or promoted all the same, without Dagster: then only the registry knows.
+    """
     day = latest_materialised_day(instance, "model_release")
-    return day is not None and release_action(instance, day) == "approval"
-
-
-def has_champion(instance: DagsterInstance) -> bool:
-    """Whether a model has been released, as the newest `model_release` tells it."""
-    day = latest_materialised_day(instance, "model_release")
-    return day is not None and bool(latest_materialisation_metadata(instance, "model_release", day).get("champion"))
+    if day is None:
+        return False
+    return bool(latest_materialisation_metadata(instance, "model_release", day).get("champion")) or None
 
 
 @dataclass(frozen=True)

@@ -148,8 +148,8 @@ class Platform(dg.ConfigurableResource):
         return challenger_for_day(self.registry, day)
 
     def kept_answers(self, day: date, absent: str, data_version: str) -> "tuple[pd.DataFrame, dict[str, str]] | None":
-        """What the challenger `absent`, which cannot be asked any more, has answered about these bytes of `day`, and the
-        footer of then; None where it has not.
+        """What the challenger `absent`, which cannot be asked any more, has answered about these bytes of `day`, and
+        the footer of then; None where it has not.
         """
         if not absent or not self.store.exists("daily_predictions", day, "parquet"):
             return None

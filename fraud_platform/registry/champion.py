@@ -5,7 +5,7 @@ How a model became champion does not belong here (`release`), nor how history is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from fraud_platform.errors import ModelError
@@ -46,6 +46,11 @@ class DayModel:
             "champion_because": self.tenure.reason,
             "scored_in_hindsight": self.is_hindsight,
         }
+
+
+def last_decision(registry: ModelRegistry) -> datetime | None:
+    """When somebody last became champion, UTC; None where nothing is recorded."""
+    return max((tenure.decided_at for tenure in registry.tenures() if tenure.decided_at), default=None)
 
 
 def model_for_day(registry: ModelRegistry, day: date) -> DayModel:
