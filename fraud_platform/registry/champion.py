@@ -61,9 +61,17 @@ def model_for_day(registry: ModelRegistry, day: date) -> DayModel:
     """
     tenures = registry.tenures()
     if not tenures:
-        raise ModelError("no model has been released yet; run the job `retraining` for a day with labels first")
+        raise ModelError(f"no model has been released yet; {_what_to_do(registry)}")
     tenure = next((tenure for tenure in tenures if tenure.covers(day)), tenures[0])
     return DayModel(tenure.version, tenure, is_hindsight=day <= tenure.version.as_of)
+
+
+def _what_to_do(registry: ModelRegistry) -> str:
+    newest = max(registry.versions(), key=lambda version: int(version.version), default=None)
+    if newest is None:
+        return "run the job `retraining` for a day with labels first"
+    stands = f"was rejected ({newest.rejection})" if newest.rejection else "waits for approval"
+    return f"version {newest.version} {stands}: promote it, or run the job `retraining` again"
 
 
 @dataclass(frozen=True)
