@@ -55,7 +55,9 @@ def models(
     if reigns:
         tenures = registry.tenures()
         if not tenures:
-            raise PlatformError("no model has been released yet; `fraud-platform models` lists those that are registered")
+            raise PlatformError(
+                "no model has been released yet; `fraud-platform models` lists those that are registered"
+            )
         print_tenures(tenures)
         return
     print_versions(sorted(versions, key=lambda version: int(version.version), reverse=True))

@@ -124,9 +124,9 @@ def judge_shadow(figures: ShadowFigures, policy: ReleasePolicy) -> ShadowVerdict
     alerts, and whoever sees has to alert more; reject where realised F1 or average precision is more than
     `shadow_max_loss` below the champion's; else promote, or ask for approval where the policy says so.
     """
-    days = f"{figures.day_count} of {policy.shadow_days} days are scored"
     if figures.day_count < policy.shadow_days:
-        return ShadowVerdict("wait", (days,))
+        return ShadowVerdict("wait", (f"{figures.day_count} of {policy.shadow_days} days are scored",))
+    days = f"{figures.day_count} days are scored, at least {policy.shadow_days} are required"
     labelled = f"{figures.fraud_count} frauds have mature labels, at least {policy.min_matured_frauds} are required"
     if figures.fraud_count < policy.min_matured_frauds:
         if figures.day_count < policy.max_shadow_days:
