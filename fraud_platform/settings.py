@@ -50,10 +50,7 @@ class Places(BaseModel):
     home: Path = Field(default_factory=home_from_environment, description="where everything local lives")
     landing: str = Field("", description="landing zone, folder or s3:// prefix; default $FRAUD_HOME/landing")
     storage: str = Field("", description="assets, folder or s3:// prefix; default $FRAUD_HOME/storage")
-    start_date: date = Field(
-        default_factory=_thirty_days_ago,
-        description="first partition day (YYYY-MM-DD, UTC)",
-    )
+    start_date: date = Field(default_factory=_thirty_days_ago, description="first partition day (YYYY-MM-DD, UTC)")
     seed: int = Field(42, ge=0, lt=2**31, description="seed of every random choice")
     postgres_url: str = Field("", description="PostgreSQL that keeps Dagster's history in production")
     postgres_password_file: str = Field("", description="file with the password that FRAUD_POSTGRES_URL leaves out")
@@ -247,17 +244,15 @@ def load_settings() -> Settings:
 
 
 def _require_agreement(settings: Settings) -> None:
-    """Refuses settings each of which is allowed, and which together keep something from ever happening."""
-    if settings.max_shadow_days < settings.shadow_days:
-        raise PlatformError(
-            f"FRAUD_MAX_SHADOW_DAYS={settings.max_shadow_days} is below FRAUD_SHADOW_DAYS={settings.shadow_days}: no "
-            "shadow could be extended; raise it"
-        )
-    if settings.label_horizon_days < settings.label_delay_days:
-        raise PlatformError(
-            f"FRAUD_LABEL_HORIZON_DAYS={settings.label_horizon_days} is below FRAUD_LABEL_DELAY_DAYS="
-            f"{settings.label_delay_days}: labels would stop to count before they are mature; raise it"
-        )
+    """Refuses settings that are allowed each, and together keep something from ever happening."""
+    for most, least, why in (
+        ("max_shadow_days", "shadow_days", "no shadow could be extended"),
+        ("label_horizon_days", "label_delay_days", "labels would stop to count before they are mature"),
+    ):
+        high, low = getattr(settings, most), getattr(settings, least)
+        if high < low:
+            below = f"{_variable_name(most)}={high} is below {_variable_name(least)}={low}"
+            raise PlatformError(f"{below}: {why}; raise it")
 
 
 def setting_sources() -> dict[str, str]:

@@ -60,9 +60,8 @@ def what_is_needed(
     """
     if files is not None:
         ingested = latest_materialisation_metadata(instance, "raw_transactions", day)
-        assets = None if is_scored else INGESTED
         if ingested.get("landing_fingerprint") != files:
-            return Need("changed files" if ingested else "new files", assets)
+            return Need("changed files" if ingested else "new files", None if is_scored else INGESTED)
         decided = latest_materialisation_metadata(instance, "daily_predictions", day)
         if is_scored and decided.get("data_version") != ingested["data_version"]:
             return Need("ingested, but not scored", None)

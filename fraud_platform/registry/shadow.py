@@ -72,9 +72,18 @@ def begin_shadow(registry: ModelRegistry, version: ModelVersion, *, first_day: d
     for other in registry.versions():
         if CHALLENGER in other.aliases and other.version != version.version:
             end_shadow(registry, other, last_day=first_day - timedelta(days=1))
-            registry.mark_rejected(other, f"superseded in shadow by version {version.version}")
+            registry.mark_rejected(other, _superseded(version))
     registry.annotate(version, {"shadow_from": first_day.isoformat(), "shadow_until": None})
     return registry.set_stage(version, "Staging", reason=reason)
+
+
+def superseded_by(registry: ModelRegistry, version: ModelVersion) -> list[ModelVersion]:
+    """The versions whose shadow ended because `version` began its own."""
+    return [other for other in registry.versions() if other.rejection == _superseded(version)]
+
+
+def _superseded(version: ModelVersion) -> str:
+    return f"superseded in shadow by version {version.version}"
 
 
 def end_shadow(registry: ModelRegistry, version: ModelVersion, *, last_day: date) -> None:

@@ -125,9 +125,11 @@ def with_kept_answers(predictions: pd.DataFrame, stored: pd.DataFrame | None) ->
     """
     if stored is None:
         return predictions
-    answers = stored.set_index(ID_COLUMN)[["challenger_probability", "challenger_version"]]
-    kept = answers.reindex(predictions[ID_COLUMN])
-    return predictions.assign(**{name: kept[name].to_numpy() for name in kept})
+    kept = stored.set_index(ID_COLUMN).reindex(predictions[ID_COLUMN])
+    return predictions.assign(
+        challenger_probability=kept["challenger_probability"].to_numpy(),
+        challenger_version=kept["challenger_version"].to_numpy(),
+    )
 
 
 def rank_by_suspicion(probabilities: Floats, transaction_ids: NDArray[np.object_]) -> NDArray[np.int64]:
