@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from fraud_platform.errors import RegistryError
+from fraud_platform.errors import PlatformError, RegistryError
 from fraud_platform.governance.audit import AuditTrail
 from fraud_platform.registry.registry import CHAMPION, ModelRegistry, ModelVersion
 from fraud_platform.registry.shadow import end_shadow
 from fraud_platform.registry.smoke_test import SmokeTest, smoke_test
+from fraud_platform.storage import is_storage_failure
 
 # The note under which a version keeps the head of the audit trail.
 AUDIT_HEAD = "audit_head"
@@ -160,7 +161,25 @@ def record_change(
     """The head of the audit trail after the change was written into it; noted on the version, too.
 
     An approval is an entry of its own, so that it is found by whoever looks for approvals.
+
+    Raises:
+        PlatformError: a rollback could not be written down. It has happened, and repeating it would go back further; a
+            promotion is completed by repeating it, so what went wrong is raised as it is.
     """
+    try:
+        return _recorded(trail, registry, change, event)
+    except Exception as error:
+        if event == "promotion" or not (isinstance(error, PlatformError) or is_storage_failure(error)):
+            raise
+        raise PlatformError(
+            f"version {change.champion.version} is champion again, but that could not be written down ({error}); do "
+            "not repeat the rollback, note it with `fraud-platform audit record`"
+        ) from error
+
+
+def _recorded(
+    trail: AuditTrail, registry: ModelRegistry, change: ChampionChange, event: Literal["promotion", "rollback"]
+) -> str:
     subject = f"model/{change.champion.semver}"
     if change.approved_by:
         trail.record("approval", subject=subject, reason=change.reason, details={"approved_by": change.approved_by})

@@ -10,11 +10,18 @@ from typing import Any
 
 import pytest
 
-from fraud_platform.errors import ModelError, RegistryError, RegistryUnavailableError
+from fraud_platform.errors import ModelError, PlatformError, RegistryError, RegistryUnavailableError
+from fraud_platform.governance.audit import open_trail
 from fraud_platform.processes import process_mark
 from fraud_platform.registry.memory_registry import MemoryRecords, MemoryRegistry
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
-from fraud_platform.registry.promotion import ChampionChange, first_undecided_day, promote_version, roll_back
+from fraud_platform.registry.promotion import (
+    ChampionChange,
+    first_undecided_day,
+    promote_version,
+    record_change,
+    roll_back,
+)
 from fraud_platform.registry.record_registry import RecordRegistry
 from fraud_platform.registry.registry import ModelVersion
 from fraud_platform.registry.smoke_test import SmokeTest
@@ -241,6 +248,18 @@ def test_of_two_rollbacks_at_once_one_is_refused_and_the_champion_goes_back_once
     with pytest.raises(RegistryError, match="version 3 was to be rolled back, but version 2 is champion by now"):
         rolled_back(registry, 8)
     assert aliases(registry) == {"champion": "2", "previous": "1"}
+
+
+def test_a_rollback_that_cannot_be_written_down_says_that_it_has_happened(registry, tmp_path):
+    with_three_champions(registry)
+    (tmp_path / "audit").write_text("a file where a folder belongs")
+    trail = open_trail(str(tmp_path / "audit"), actor="Ada", clock=lambda: NOON)
+    change = rolled_back(registry, 8)
+    with pytest.raises(PlatformError, match=r"version 2 is champion again, but that could not be .* do not repeat"):
+        record_change(trail, registry, change, "rollback")
+    # A promotion is completed by repeating it.
+    with pytest.raises(OSError, match="audit"):
+        record_change(trail, registry, change, "promotion")
 
 
 def test_a_rollback_to_days_that_the_model_before_has_learned_from_is_refused(registry):
