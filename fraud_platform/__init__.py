@@ -7,6 +7,7 @@ The map, top to bottom; a room imports only rooms above it:
     processes     which process did something, and whether it has died since
     setting_fields what each room may be told, by subject
     settings      every FRAUD_* variable, typed, with its default and unit
+    setting_sources where each value comes from, and which variables nobody reads
     storage       a path or s3:// URL becomes a filesystem; a file is written whole or not at all
     day_store     one file per asset and day
     settings_file what was set up once is kept for whoever starts Dagster next

@@ -51,8 +51,5 @@ def labels(
     )
     for reason, refused in examined.refused.items():
         err.print(f"{refused:,} of them decide nothing so far: {reason}", highlight=False, soft_wrap=True)
-    if landed is None:
-        return
-    out.print(f"landed: {landed}", soft_wrap=True, highlight=False)
-    if not landing.transaction_files(day):
-        err.print(f"they are read with the transactions of {day}, which have not landed yet", highlight=False)
+    if landed is not None:
+        out.print(f"landed: {landed}", soft_wrap=True, highlight=False)

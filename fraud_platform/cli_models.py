@@ -53,7 +53,12 @@ def models(
     if not versions:
         raise PlatformError("no model is registered yet; run `fraud-platform demo` or the Dagster job `retraining`")
     if reigns:
-        print_tenures(registry.tenures())
+        tenures = registry.tenures()
+        if not tenures:
+            raise PlatformError(
+                "no model has been released yet; `fraud-platform models` lists those that are registered"
+            )
+        print_tenures(tenures)
         return
     print_versions(sorted(versions, key=lambda version: int(version.version), reverse=True))
 

@@ -85,7 +85,9 @@ class LearningRules(BaseModel):
     drift_min_frauds: int = Field(
         100, ge=10, description="labelled frauds since drift began that only_new needs; with fewer, old days join"
     )
-    candidates: tuple[CandidateName, ...] = Field(CANDIDATES, description="candidate families to train, as a JSON list")
+    candidates: tuple[CandidateName, ...] = Field(
+        CANDIDATES, min_length=1, description="candidate families to train, as a JSON list"
+    )
     search_trials: int = Field(
         12, ge=0, description="Optuna trials per candidate family, the given points included; 0: no search"
     )

@@ -1,4 +1,4 @@
-"""Every `FRAUD_*` variable, typed, with its default, unit and meaning; the one place that reads the environment.
+"""Every `FRAUD_*` variable, typed, with its default, unit and meaning, read from the environment.
 
 What a room needs of these reaches it as an argument: no room reads settings by itself.
 """
@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -54,10 +53,7 @@ class Places(BaseModel):
     home: Path = Field(default_factory=home_from_environment, description="where everything local lives")
     landing: Place = Field("", description="landing zone, folder or s3:// prefix; default $FRAUD_HOME/landing")
     storage: Place = Field("", description="assets, folder or s3:// prefix; default $FRAUD_HOME/storage")
-    start_date: date = Field(
-        default_factory=_thirty_days_ago,
-        description="first partition day (YYYY-MM-DD, UTC)",
-    )
+    start_date: date = Field(default_factory=_thirty_days_ago, description="first partition day (YYYY-MM-DD, UTC)")
     seed: int = Field(42, ge=0, lt=2**31, description="seed of every random choice")
     postgres_url: Address = Field("", description="PostgreSQL that keeps Dagster's history in production")
     postgres_password_file: Name = Field("", description="file with the password that FRAUD_POSTGRES_URL leaves out")
@@ -79,7 +75,10 @@ class Places(BaseModel):
 class _Told(BaseSettings):
     """Where settings come from."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+    # A limit without an end is none, and JSON has no word for it.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True, allow_inf_nan=False
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -209,7 +208,7 @@ def load_settings() -> Settings:
     """
     from fraud_platform.governance.pan_guard import holds_card_number, mask_card_numbers
 
-    _require_readable_settings_file()
+    require_readable_settings_file()
     try:
         settings = Settings()
     except SettingsError as error:
@@ -218,54 +217,33 @@ def load_settings() -> Settings:
         raise PlatformError("a FRAUD_* variable nests lists without end; set it right or unset it") from None
     except ValidationError as error:
         problem = error.errors()[0]
-        name = _variable_name(str(problem["loc"][0]))
+        name = variable_name(str(problem["loc"][0]))
         # What was told for a secret is not shown, however wrong it is; a number is masked before it is cut, so that no
         # half of it is left.
         told = "****" if name in SECRETS else mask_card_numbers(repr(problem["input"]))
         told = told if len(told) <= _SHOWN_CHARACTERS else f"{told[:_SHOWN_CHARACTERS]}..."
         raise PlatformError(f"{name}={told}: {mask_card_numbers(problem['msg'])}; set it right or unset it") from None
+    _require_agreement(settings)
     for field in type(settings).model_fields:
         # Folders, logs and records are named after settings.
         if holds_card_number(str(getattr(settings, field))):
-            raise PlatformError(
-                f"{_variable_name(field)} holds a card number, which must be written nowhere; change it"
-            )
+            raise PlatformError(f"{variable_name(field)} holds a card number, which must be written nowhere; change it")
     return settings
 
 
-def setting_sources() -> dict[str, str]:
-    """For every variable, where its effective value comes from: environment, settings.env or default.
-
-    Raises:
-        PlatformError: settings.env cannot be read.
-    """
-    written = _written()
-
-    def source(variable: str) -> str:
-        if os.environ.get(variable):
-            return "environment"
-        return SETTINGS_FILE if written.get(variable) else "default"
-
-    return {variable: source(variable) for variable in map(_variable_name, Settings.model_fields)}
+def _require_agreement(settings: Settings) -> None:
+    """Refuses settings that are allowed each, and together keep something from ever happening."""
+    for most, least, why in (
+        ("max_shadow_days", "shadow_days", "no shadow could be extended"),
+        ("label_horizon_days", "label_delay_days", "labels would stop to count before they are mature"),
+    ):
+        high, low = getattr(settings, most), getattr(settings, least)
+        if high < low:
+            below = f"{variable_name(most)}={high} is below {variable_name(least)}={low}"
+            raise PlatformError(f"{below}: {why}; raise it")
 
 
-def unread_variables() -> list[tuple[str, str]]:
-    """Every `FRAUD_*` variable that no setting has, and the one it resembles most; empty where it resembles none."""
-    from difflib import get_close_matches
-
-    known = [_variable_name(field) for field in Settings.model_fields]
-    unread = {name for name in (*_written(), *os.environ) if name.startswith(PREFIX)}.difference(known)
-    return [(name, "".join(get_close_matches(name, known, n=1))) for name in sorted(unread)]
-
-
-def _written() -> Mapping[str, str | None]:
-    from dotenv import dotenv_values
-
-    _require_readable_settings_file()
-    return dotenv_values(home_from_environment() / SETTINGS_FILE, encoding=ENCODING)
-
-
-def _require_readable_settings_file() -> None:
+def require_readable_settings_file() -> None:
     """Refuses a settings.env that would stop whoever reads it: a pipe, a folder, a link to itself, no text."""
     path = home_from_environment() / SETTINGS_FILE
     try:
@@ -280,10 +258,11 @@ def _require_readable_settings_file() -> None:
 def _unreadable_json(error: SettingsError) -> str:
     """What a list that is no JSON is told; pydantic names only the field."""
     fields = [field for field in Settings.model_fields if f'"{field}"' in str(error)]
-    names = ", ".join(map(_variable_name, fields)) or "a FRAUD_* variable"
+    names = ", ".join(map(variable_name, fields)) or "a FRAUD_* variable"
     return f'{names}: a list is written as JSON, such as ["xgboost"]; set it right or unset it'
 
 
-def _variable_name(field: str) -> str:
+def variable_name(field: str) -> str:
+    """The environment variable of a field of `Settings`."""
     special = {"mlflow_tracking_uri": "MLFLOW_TRACKING_URI"}
     return field if field.isupper() else special.get(field, PREFIX + field.upper())

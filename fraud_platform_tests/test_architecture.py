@@ -17,6 +17,7 @@ ROOMS = (
     "processes",
     "setting_fields",
     "settings",
+    "setting_sources",
     "storage",
     "day_store",
     "settings_file",
@@ -58,6 +59,7 @@ MAY_IMPORT = {
     "os.environ": (
         "__init__.py",
         "settings.py",
+        "setting_sources.py",
         "cli_days.py",
         "cli.py",
         "defs/instance.py",

@@ -14,7 +14,8 @@ from fraud_platform.ingestion.schema import (
     LABEL_FILE,
     TRANSACTION_FILE,
 )
-from fraud_platform.settings import Settings, load_settings, setting_sources
+from fraud_platform.setting_sources import setting_sources
+from fraud_platform.settings import Settings, load_settings
 from fraud_platform.settings_file import remember
 
 
@@ -81,6 +82,11 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
         ("FRAUD_MAX_QUARANTINE_SHARE", "1.5"),  # a share is at most 1
         ("FRAUD_CANDIDATES", "xgboost"),  # no JSON list
         ("FRAUD_CANDIDATES", '["catboost"]'),  # no such family
+        ("FRAUD_CANDIDATES", "[]"),  # nothing to train
+        ("FRAUD_SHADOW_MAX_ALERT_RATIO", "inf"),  # no limit at all
+        ("FRAUD_LABEL_WEIGHTS", '{"customer_dispute": 1e400}'),  # the same as a weight
+        ("FRAUD_SHADOW_DAYS", "29"),  # longer than any shadow may last
+        ("FRAUD_LABEL_DELAY_DAYS", "31"),  # mature after they have stopped to count
         ("FRAUD_LABEL_WEIGHTS", '{"disputes": 0.5}'),  # no such source
         ("FRAUD_LABEL_WEIGHTS", '{"customer_dispute": 0}'),  # a label that counts nothing is none
         ("FRAUD_STORAGE", '"/data/storage"'),  # `docker run --env-file` hands quotes on

@@ -156,13 +156,15 @@ class DayMap(Mapping[date, Any]):
 class Input:
     """How an asset reads another: which days around its own, through which IO manager, which columns.
 
-    Without an offset the function receives that day's value; with one, a `DayMap` of the days that are stored.
+    Without an offset the function receives that day's value; with one, a `DayMap` of the days that are stored, its own
+    among them unless `is_own_day_required` says otherwise.
     """
 
     days_back: int = 0
     days_ahead: int = 0
     io_manager: str | None = None
     columns: tuple[str, ...] | None = None
+    is_own_day_required: bool = True
 
     @property
     def is_window(self) -> bool:
@@ -193,7 +195,7 @@ class Input:
         """
         if not self.is_window:
             return value[day]
-        if day not in value:
+        if self.is_own_day_required and day not in value:
             raise MissingDataError(f"{asset} of {day} is not stored; materialise {asset} for that day first")
         first, last = day.toordinal() - self.days_back, day.toordinal() + self.days_ahead
         return value.between(date.fromordinal(max(first, 1)), date.fromordinal(last))

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from fraud_platform.defs.remedies import first_line, masked, remedy_for, said_by_driver
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import open_trail
-from fraud_platform.settings import SECRETS, Settings, setting_sources, unread_variables
+from fraud_platform.setting_sources import setting_sources, unread_variables
+from fraud_platform.settings import SECRETS, Settings
 from fraud_platform.storage import create_exclusively, open_location, write_atomically
 
 

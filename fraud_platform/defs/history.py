@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance
 
-from fraud_platform.defs.jobs import CHANGE_TAG, TRIGGER_TAG
+from fraud_platform.defs.jobs import CHANGE_TAG, RANGE_END_TAG, RANGE_START_TAG, TRIGGER_TAG
 from fraud_platform.monitoring.shortfall import OutcomeCounts
 
 # Enough for a quarter of days, each evaluated a few times.
@@ -166,16 +166,14 @@ def runs_tagged(instance: DagsterInstance, tag: str, text: str) -> Sequence[dg.R
     return instance.get_run_records(dg.RunsFilter(tags={tag: text}))
 
 
-def awaits_approval(instance: DagsterInstance) -> bool:
-    """Whether the newest model waits for a person: then only the registry knows of a champion."""
+def has_champion(instance: DagsterInstance) -> bool | None:
+    """Whether a model has been released, as the newest `model_release` tells it; None where a model is registered that
+    a person may have approved, or promoted all the same, without Dagster: then only the registry knows.
+    """
     day = latest_materialised_day(instance, "model_release")
-    return day is not None and release_action(instance, day) == "approval"
-
-
-def has_champion(instance: DagsterInstance) -> bool:
-    """Whether a model has been released, as the newest `model_release` tells it."""
-    day = latest_materialised_day(instance, "model_release")
-    return day is not None and bool(latest_materialisation_metadata(instance, "model_release", day).get("champion"))
+    if day is None:
+        return False
+    return bool(latest_materialisation_metadata(instance, "model_release", day).get("champion")) or None
 
 
 @dataclass(frozen=True)
@@ -187,7 +185,7 @@ class FailedRun:
         at: when, ISO 8601, UTC.
         run_id: Dagster's identifier.
         job: its job.
-        day: its partition, or "no day".
+        day: its partition, or its range of them, or "no day".
         cause: why, in one line.
         is_retried: whether the daemon runs it again by itself.
     """
@@ -219,12 +217,18 @@ def failed_runs(instance: DagsterInstance, *, after: int) -> list[FailedRun]:
                 at=datetime.fromtimestamp(record.timestamp, UTC).isoformat(),
                 run_id=run.run_id,
                 job=run.job_name,
-                day=run.tags.get("dagster/partition", "no day"),
+                day=_days_of(run.tags),
                 cause=cause,
                 is_retried=run.tags.get(RETRIED_TAG) == "true",
             )
         )
     return found
+
+
+def _days_of(tags: Mapping[str, str]) -> str:
+    if RANGE_START_TAG in tags:
+        return f"{tags[RANGE_START_TAG]} to {tags[RANGE_END_TAG]}"
+    return tags.get("dagster/partition", "no day")
 
 
 def cause_of_failure(events: Iterable[dg.DagsterEvent]) -> str | None:

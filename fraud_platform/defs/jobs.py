@@ -17,6 +17,10 @@ DAILY_ASSETS = (
 )
 RETRAINING_ASSETS = ("splits", "trained_model", "validation_metrics", "model_release")
 
+# Dagster's own: the days of a run that does several.
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+
 # Why a run was started; `model_release` and the model version carry it on.
 TRIGGER_TAG = "fraud/trigger"
 CAUSE_TAG = "fraud/cause"

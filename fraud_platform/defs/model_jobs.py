@@ -76,9 +76,12 @@ def settlement(context: dg.OpExecutionContext, config: SettlementConfig, platfor
         _promote(context, platform, PromotionConfig(version=config.version, reason=config.reason))
         return
     with retried_only_where_time_helps(datetime.now(UTC).date()):
-        version = platform.registry.find(config.version)
-        end_shadow(platform.registry, version, last_day=platform.first_undecided_day(version.as_of) - timedelta(days=1))
-        version = platform.registry.mark_rejected(version, config.reason)
+        version, now = platform.registry.find(config.version), datetime.now(UTC)
+        last_day = platform.first_undecided_day(version.as_of) - timedelta(days=1)
+        # Somebody may be promoting it by hand at this moment.
+        with platform.registry.claim(version, at=now):
+            end_shadow(platform.registry, version, last_day=last_day)
+            version = platform.registry.mark_rejected(version, config.reason)
         platform.audit.record("rejection", subject=f"model/{version.semver}", reason=config.reason)
     facts = {"rejected": version.semver, "rejected_version": version.version, "reason": config.reason}
     context.log_event(dg.AssetObservation("model_release", partition=version.as_of.isoformat(), metadata=facts))

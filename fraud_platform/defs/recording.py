@@ -43,8 +43,15 @@ def record_retraining(platform: Platform, run_id: str, bundle: "ModelBundle", fa
 
 
 def record_release(platform: Platform, run_id: str, released: "Release") -> str:
-    """Records what became of a candidate, and notes the trail's head on its registered version; returns the head."""
+    """Records what became of a candidate, and of a challenger whose shadow it ended, and notes the trail's head on its
+    registered version; returns the head.
+    """
+    from fraud_platform.registry.shadow import superseded_by
+
     version = released.version
+    if released.action in ("shadow", "approval"):
+        for other in superseded_by(platform.registry, version):
+            platform.audit.record("rejection", subject=f"model/{other.semver}", reason=str(other.rejection))
     entry = platform.audit.record(
         _RELEASE_EVENTS[released.action],
         subject=f"model/{version.semver}",

@@ -21,6 +21,8 @@ from fraud_platform.registry.registry import CHAMPION
 from fraud_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fraud_platform.ingestion.landing import LandingZone
     from fraud_platform.registry.champion import DayChallenger
     from fraud_platform.registry.mlflow_tracker import MlflowTracker
@@ -150,6 +152,18 @@ class Platform(dg.ConfigurableResource):
         from fraud_platform.registry.champion import challenger_for_day
 
         return challenger_for_day(self.registry, day)
+
+    def kept_answers(self, day: date, absent: str, data_version: str) -> "tuple[pd.DataFrame, dict[str, str]] | None":
+        """What the challenger `absent`, which cannot be asked any more, has answered about these bytes of `day`, and
+        the footer of then; None where it has not.
+        """
+        if not absent or not self.store.exists("daily_predictions", day, "parquet"):
+            return None
+        footer = self.store.read_table_metadata("daily_predictions", day)
+        if (footer.get("challenger_version"), footer.get("data_version")) != (absent, data_version):
+            return None
+        columns = ["transaction_id", "challenger_probability", "challenger_version"]
+        return self.store.read_table("daily_predictions", day, columns), footer
 
     def champion_beside(self, digest: str) -> "tuple[ModelVersion, ModelBundle] | None":
         """The champion that the candidate `digest` would replace and its bundle, or that it has replaced; None if none.

@@ -10,10 +10,8 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from fraud_platform.defs.history import cause_of_failure
+from fraud_platform.defs.jobs import RANGE_END_TAG, RANGE_START_TAG
 from fraud_platform.errors import PlatformError
-
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 # A person at a terminal sees a progress bar and one line per failure; the event log keeps the rest.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

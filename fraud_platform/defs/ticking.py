@@ -12,7 +12,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from fraud_platform.defs import history, runs
-from fraud_platform.defs.jobs import CAUSE_TAG, CHANGE_TAG, TRIGGER_TAG
+from fraud_platform.defs.jobs import CAUSE_TAG, CHANGE_TAG, RANGE_END_TAG, TRIGGER_TAG
 from fraud_platform.defs.schedules import RETRAINING_HOUR, RETRAINING_WEEKDAY
 
 # In the order in which they make sense within a day; none relies on it.
@@ -37,7 +37,7 @@ class AskedRun:
     Attributes:
         asked_by: the sensor or schedule.
         job: what was run.
-        day: the partition; None for jobs without one.
+        day: the partition, the last one of a range; None for jobs without one.
         trigger, cause, change: as the run's tags say; empty where it has none.
         problem: why it failed, in one line; None where it did not.
     """
@@ -132,7 +132,8 @@ class Clockwork:
         job = request.job_name or self._job_of(asked_by)
         tags: Mapping[str, str] = request.tags
         cause = tags.get(CAUSE_TAG, "")
-        day = date.fromisoformat(request.partition_key) if request.partition_key else None
+        key = request.partition_key or tags.get(RANGE_END_TAG)
+        day = date.fromisoformat(key) if key else None
         self.on_run(f"{job}{f' of {day}' if day else ''}: {cause}")
         result = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,

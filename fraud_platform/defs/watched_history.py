@@ -14,8 +14,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from fraud_platform.defs.daily_asset import CAUSE, failed_days
-from fraud_platform.defs.jobs import DAILY_ASSETS, RETRAINING_ASSETS
-from fraud_platform.defs.runs import RANGE_END_TAG, RANGE_START_TAG
+from fraud_platform.defs.jobs import DAILY_ASSETS, RANGE_END_TAG, RANGE_START_TAG, RETRAINING_ASSETS
 from fraud_platform.errors import DataError
 from fraud_platform.monitoring.attempts import Attempt
 from fraud_platform.monitoring.batches import IngestedBatch, ScoredBatch, ScoringTotals

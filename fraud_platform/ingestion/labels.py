@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from upath import UPath
 
-from fraud_platform.errors import DataError
+from fraud_platform.errors import DataError, MissingDataError
 from fraud_platform.governance.tombstones import NOTHING_ERASED, Tombstones
 from fraud_platform.ingestion.label_lookup import Lookup, find_transactions
 from fraud_platform.ingestion.landing import LandedFile, LandingZone
@@ -80,11 +80,18 @@ def labels_of_day(
         tombstones: of erased transactions, whose labels are left out.
 
     Raises:
+        MissingDataError: the transactions of the day have landed and were not given, or nothing has landed.
         DataError: a label file breaks the contract: a row that cannot be read may be anybody's label, so the file is
             mended.
         OSError: the storage failed.
     """
-    files = [read_labels(path)[0] for path in landing.label_files(day)]
+    paths = landing.label_files(day)
+    # Their own `Class` would be missing among the labels.
+    if day not in transactions_by_day and (not paths or landing.transaction_files(day)):
+        raise MissingDataError(
+            f"raw_transactions of {day} is not stored; materialise raw_transactions for that day first"
+        )
+    files = [read_labels(path)[0] for path in paths]
     landed = pd.concat([_no_rows(), *files], ignore_index=True)
     if tombstones:
         is_erased = pd.notna(tombstones.pseudonyms_of(pa.array(landed[ID_COLUMN], pa.string())))

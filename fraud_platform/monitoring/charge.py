@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fraud_platform.day_store import DayStore
-from fraud_platform.registry.champion import DayModel, model_for_day
+from fraud_platform.registry.champion import CHALLENGER_PROBLEM, DayModel, model_for_day
 from fraud_platform.registry.registry import ModelRegistry, ModelVersion
 from fraud_platform.registry.shadow import challenger_of_day
 
@@ -21,6 +21,7 @@ class DayInCharge:
         day: the day.
         model: whom the registry names; scoring the day again asks this one.
         challenger: who scores it in shadow; None without a shadow.
+        challenger_problem: why it could not when the day was scored; empty where it could.
         decided_by: the version in the stored decisions; None where the day is not scored.
         decided_at: when they were made; None likewise.
     """
@@ -28,6 +29,7 @@ class DayInCharge:
     day: date
     model: DayModel
     challenger: ModelVersion | None
+    challenger_problem: str
     decided_by: str | None
     decided_at: str | None
 
@@ -45,6 +47,7 @@ class DayInCharge:
             decided += "; scored again, the champion named here would decide"
         if self.model.is_hindsight:
             decided += "; in hindsight: the model has learned from this day or later ones"
+        shadow = f"{self.challenger.semver} (version {self.challenger.version})" if self.challenger else "nobody"
         return {
             "day": self.day.isoformat(),
             "champion": f"{version.semver} (version {version.version}, {version.algorithm}, as of {version.as_of})",
@@ -52,9 +55,7 @@ class DayInCharge:
             "why": tenure.reason,
             "decided on": f"{tenure.decided_at:%Y-%m-%d %H:%M} UTC" if tenure.decided_at else "not recorded",
             "trained because": version.cause,
-            "in shadow": f"{self.challenger.semver} (version {self.challenger.version})"
-            if self.challenger
-            else "nobody",
+            "in shadow": f"{shadow}, without answers: {self.challenger_problem}" if self.challenger_problem else shadow,
             "decisions stored": decided,
         }
 
@@ -72,6 +73,7 @@ def in_charge(registry: ModelRegistry, store: DayStore, day: date) -> DayInCharg
         day=day,
         model=model_for_day(registry, day),
         challenger=challenger_of_day(registry, day),
+        challenger_problem=footer.get(CHALLENGER_PROBLEM, ""),
         decided_by=footer.get("model_version"),
         decided_at=footer.get("scored_at"),
     )

@@ -101,15 +101,17 @@ class Week:
 
     Attributes:
         first_day, last_day: of these days.
+        day_count: how many they are.
         transaction_count, alert_count: decided and alerted.
-        realised: on the days with mature labels.
-        estimated: on all of its days, from the probabilities.
+        realised: on the days with mature labels, without those decided in hindsight.
+        estimated: on all of its days but these, from the probabilities.
         drifted_days: days on which the drift check failed.
         largest_psi: of all features on all days, and the feature's name; None without a report.
     """
 
     first_day: date
     last_day: date
+    day_count: int
     transaction_count: int
     alert_count: int
     realised: Figures
@@ -125,6 +127,7 @@ class PeriodFacts:
     Attributes:
         period: which days.
         weeks: those with decided days, in order.
+        hindsight_days: those decided by a model that had learned from them, which says nothing about how good it is.
         tenures: who decided, in order; those that touch the period.
         releases: the stored decision about every model trained as of a day of the period.
         shadow_verdicts: by day, what a shadow came to: promote, reject or approve, and why.
@@ -137,6 +140,7 @@ class PeriodFacts:
 
     period: Period
     weeks: Sequence[Week]
+    hindsight_days: Sequence[date]
     tenures: Sequence[Tenure]
     releases: Sequence[Mapping[str, Any]]
     shadow_verdicts: Mapping[date, Mapping[str, Any]]
@@ -172,10 +176,13 @@ def gather(period: Period, *, store: DayStore, registry: ModelRegistry, trail: A
     by_week: dict[date, list[date]] = {}
     for day in scored:
         by_week.setdefault(day - timedelta(days=day.weekday()), []).append(day)
-    footers = [store.read_table_metadata("daily_predictions", day) for day in scored]
+    footers = {day: store.read_table_metadata("daily_predictions", day) for day in scored}
+    as_of = {version.version: version.as_of for version in registry.versions()}
+    hindsight = [day for day in scored if day <= as_of.get(footers[day].get("model_version", ""), date.min)]
     return PeriodFacts(
         period=period,
-        weeks=[_week(store, days) for days in by_week.values()],
+        weeks=[_week(store, days, hindsight) for days in by_week.values()],
+        hindsight_days=hindsight,
         tenures=[tenure for tenure in registry.tenures() if _touches(tenure, period)],
         releases=[store.read_json("model_release", day) for day in _days(store, "model_release", "json", period)],
         shadow_verdicts=dict(_shadow_verdicts(store, period)),
@@ -185,7 +192,7 @@ def gather(period: Period, *, store: DayStore, registry: ModelRegistry, trail: A
         audit=[
             entry for entry in trail.entries() if is_wanted(entry, first_day=period.first_day, last_day=period.last_day)
         ],
-        origins=frozenset(footer["data_origin"] for footer in footers),
+        origins=frozenset(footer["data_origin"] for footer in footers.values()),
     )
 
 
@@ -203,17 +210,20 @@ def _touches(tenure: Tenure, period: Period) -> bool:
     return tenure.first_day <= period.last_day and (tenure.last_day is None or tenure.last_day >= period.first_day)
 
 
-def _week(store: DayStore, days: Sequence[date]) -> Week:
-    outcomes = [store.read_json("realised_performance", day) for day in _stored(store, "realised_performance", days)]
+def _week(store: DayStore, days: Sequence[date], hindsight: Sequence[date]) -> Week:
+    reported = _stored(store, "realised_performance", days)
+    outcomes = {day: store.read_json("realised_performance", day) for day in reported}
+    judged = [outcome for day, outcome in outcomes.items() if day not in hindsight]
     reports = [store.read_json("drift_report", day) for day in _stored(store, "drift_report", days)]
     indices = [(feature["psi"], feature["feature"]) for report in reports for feature in report["features"]]
     return Week(
         first_day=days[0],
         last_day=days[-1],
-        transaction_count=sum(outcome["estimated"]["prediction_count"] for outcome in outcomes),
-        alert_count=sum(outcome["estimated"]["alert_count"] for outcome in outcomes),
-        realised=_pooled(outcome["realised"] for outcome in outcomes if outcome["is_mature"]),
-        estimated=_pooled(outcome["estimated"] for outcome in outcomes),
+        day_count=len(days),
+        transaction_count=sum(outcome["estimated"]["prediction_count"] for outcome in outcomes.values()),
+        alert_count=sum(outcome["estimated"]["alert_count"] for outcome in outcomes.values()),
+        realised=_pooled(outcome["realised"] for outcome in judged if outcome["is_mature"]),
+        estimated=_pooled(outcome["estimated"] for outcome in judged),
         drifted_days=sum(report["verdict"]["status"] == "drifted" for report in reports),
         largest_psi=max(indices, default=None),
     )

@@ -57,12 +57,13 @@ def _draw_weeks(axes: "Axes", facts: PeriodFacts) -> None:
 
 
 def _draw_changes(axes: "Axes", facts: PeriodFacts) -> None:
-    for tenure in facts.changes:
+    for number, tenure in enumerate(facts.changes):
         axes.axvline(tenure.first_day, color=_CHANGE, linewidth=1, linestyle=(0, (4, 3)))  # type: ignore[arg-type]  # as above
         axes.annotate(
             tenure.version.semver,
             (tenure.first_day, 1.0),
-            xytext=(3, 2),
+            # One above the other by turns: a model may decide for a single day.
+            xytext=(3, 2 - 10 * (number % 2)),
             textcoords="offset points",
             fontsize=8,
             color=_CHANGE,

@@ -48,15 +48,27 @@ def _in_brief(facts: PeriodFacts) -> str:
     released = sum(release["action"] == "released" for release in facts.releases)
     lines = (
         f"{sum(week.transaction_count for week in weeks):,} transactions were decided about on "
-        f"{estimated.day_count} days; {sum(week.alert_count for week in weeks):,} were alerted.",
+        f"{sum(week.day_count for week in weeks)} days; {sum(week.alert_count for week in weeks):,} were alerted.",
         f"Realised F1 is {_share(realised.f1)} (precision {_share(realised.precision)}, recall "
-        f"{_share(realised.recall)}) on the {realised.day_count} days with mature labels; estimated F1 of all days is "
-        f"{_share(estimated.f1)}.",
+        f"{_share(realised.recall)}) on the {realised.day_count} days with mature labels; estimated F1 of "
+        f"{estimated.day_count} days is {_share(estimated.f1)}.",
         f"{len(facts.changes)} changes of the champion, {len(facts.rollbacks)} of them rollbacks; "
         f"{len(facts.releases)} models were made, {released} released at once.",
         f"The drift check failed on {sum(week.drifted_days for week in weeks)} days.",
+        *_hindsight(facts),
     )
     return "\n".join(("## In brief", "", *(f"- {line}" for line in lines)))
+
+
+def _hindsight(facts: PeriodFacts) -> Sequence[str]:
+    days = facts.hindsight_days
+    if not days:
+        return ()
+    which = f"{len(days)} days, {days[0]} to {days[-1]}, were" if len(days) > 1 else f"1 day, {days[0]}, was"
+    return (
+        f"{which} decided in hindsight, by a model that had learned from them: they count in no figure of how right it "
+        "was.",
+    )
 
 
 def _champions(facts: PeriodFacts) -> str:
@@ -85,14 +97,14 @@ def _performance(weeks: Sequence[Week]) -> str:
             _share(week.realised.f1),
             _share(week.realised.precision),
             _share(week.realised.recall),
-            f"{week.realised.day_count} of {week.estimated.day_count}",
+            f"{week.realised.day_count} of {week.day_count}",
             _share(week.estimated.f1),
         )
         for week in weeks
     ]
     explained = (
         "By calendar week, pooled over its days. Realised figures rest on days with mature labels; estimates on the "
-        "calibrated probabilities of all days."
+        "calibrated probabilities of all days. Neither counts days decided in hindsight."
     )
     return "\n".join(("## How right it was", "", explained, "", *table(header, rows)))
 

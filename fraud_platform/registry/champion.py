@@ -3,8 +3,9 @@
 How a model became champion does not belong here (`release`), nor how history is kept (`champion_history`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from fraud_platform.errors import ModelError
@@ -14,6 +15,10 @@ from fraud_platform.registry.shadow import challenger_of_day
 
 if TYPE_CHECKING:
     from fraud_platform.training.bundle import ModelBundle
+
+# What the footer of a day's decisions says of its challenger.
+CHALLENGER_VERSION, CHALLENGER_THRESHOLD = "challenger_version", "challenger_threshold"
+CHALLENGER_ABSENT, CHALLENGER_PROBLEM = "challenger_absent", "challenger_problem"
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class DayModel:
         }
 
 
+def last_decision(registry: ModelRegistry) -> datetime | None:
+    """When somebody last became champion, UTC; None where nothing is recorded."""
+    return max((tenure.decided_at for tenure in registry.tenures() if tenure.decided_at), default=None)
+
+
 def model_for_day(registry: ModelRegistry, day: date) -> DayModel:
     """The champion as of `day`; for days before the first release, the first champion, in hindsight.
 
@@ -51,9 +61,17 @@ def model_for_day(registry: ModelRegistry, day: date) -> DayModel:
     """
     tenures = registry.tenures()
     if not tenures:
-        raise ModelError("no model has been released yet; run the job `retraining` for a day with labels first")
+        raise ModelError(f"no model has been released yet; {_what_to_do(registry)}")
     tenure = next((tenure for tenure in tenures if tenure.covers(day)), tenures[0])
     return DayModel(tenure.version, tenure, is_hindsight=day <= tenure.version.as_of)
+
+
+def _what_to_do(registry: ModelRegistry) -> str:
+    newest = max(registry.versions(), key=lambda version: int(version.version), default=None)
+    if newest is None:
+        return "run the job `retraining` for a day with labels first"
+    stands = f"was rejected ({newest.rejection})" if newest.rejection else "waits for approval"
+    return f"version {newest.version} {stands}: promote it, or run the job `retraining` again"
 
 
 @dataclass(frozen=True)
@@ -62,20 +80,32 @@ class DayChallenger:
 
     Attributes:
         challenger: the bundle and its version; None without one.
-        problem: why the challenger of the day is not there; empty where nothing is wrong.
+        absent: version that should score the day and cannot; empty where nothing is wrong.
+        problem: why it cannot; empty likewise.
     """
 
     challenger: "tuple[ModelBundle, str] | None" = None
+    absent: str = ""
     problem: str = ""
 
-    @property
-    def version(self) -> str:
-        """Its version; empty without one."""
-        return self.challenger[1] if self.challenger else ""
+    def as_footer(self, kept: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What travels with the day's decisions: who answered at which threshold, or who could not and why.
 
-    def as_metadata(self) -> dict[str, str]:
+        Args:
+            kept: this of earlier, where the answers that were given then are kept.
+        """
+        if kept is not None:
+            return {name: kept[name] for name in (CHALLENGER_VERSION, CHALLENGER_THRESHOLD)}
+        if self.challenger is None:
+            return {CHALLENGER_VERSION: "", CHALLENGER_ABSENT: self.absent, CHALLENGER_PROBLEM: self.problem}
+        bundle, version = self.challenger
+        return {CHALLENGER_VERSION: version, CHALLENGER_THRESHOLD: repr(bundle.threshold.value)}
+
+    def as_metadata(self, kept: Mapping[str, str] | None = None) -> dict[str, str]:
         """What the page of the day's decisions shows; nothing without a challenger."""
-        facts = {"challenger_version": self.version, "challenger_problem": self.problem}
+        version = self.as_footer(kept)[CHALLENGER_VERSION]
+        problem = f"{self.problem}; the answers it gave before are kept" if kept else self.problem
+        facts = {CHALLENGER_VERSION: version, CHALLENGER_PROBLEM: problem}
         return {name: fact for name, fact in facts.items() if fact}
 
 
@@ -86,8 +116,9 @@ def challenger_for_day(registry: ModelRegistry, day: date) -> DayChallenger:
         return DayChallenger()
     if version.feature_schema_version != FEATURE_SCHEMA_VERSION:
         read = f"version {version.version} reads features of schema {version.feature_schema_version}"
-        return DayChallenger(problem=f"{read}, this platform computes {FEATURE_SCHEMA_VERSION}")
+        problem = f"{read}, this platform computes {FEATURE_SCHEMA_VERSION}"
+        return DayChallenger(absent=version.version, problem=problem)
     try:
         return DayChallenger((registry.load(version), version.version))
     except ModelError as error:
-        return DayChallenger(problem=str(error))
+        return DayChallenger(absent=version.version, problem=str(error))

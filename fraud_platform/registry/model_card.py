@@ -5,6 +5,7 @@ Deciding about the model does not belong here; the card repeats what was decided
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from fraud_platform.day_store import DayStore
@@ -115,7 +116,8 @@ def standing_markdown(version: ModelVersion, policy_version: str | None = None) 
     """The section "Approval": where the version stands, who let it decide, from when on, and what speaks against it."""
     days = ", ".join(day.isoformat() for day in version.champion_from) or "never"
     shadow = "none"
-    if version.shadow_from is not None:
+    # One that ended the day before it began: somebody approved the model at once.
+    if version.shadow_from is not None and version.shadow_until != version.shadow_from - timedelta(days=1):
         shadow = f"{version.shadow_from} to {version.shadow_until or 'now'}"
     facts = [
         ("version", f"{version.semver} (number {version.version})"),

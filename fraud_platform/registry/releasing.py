@@ -172,7 +172,16 @@ def release_candidate(
         action = _action(decision, champion, rules)
         # A model that knows all of a day must not be the one that decides about it, nor be compared on it.
         begins = first_day or day + timedelta(days=1)
-        version = _carry_out(registry, version, action, decision, begins=begins, decided_at=decided_at, test=test)
+        version = _carry_out(
+            registry,
+            version,
+            action,
+            decision,
+            replacing=champion.version if champion else "",
+            begins=begins,
+            decided_at=decided_at,
+            test=test,
+        )
         champion = version if action == "released" else champion
     metadata = model_metadata(version, bundle, validation, trained or {})
     version = registry.annotate(version, {"policy_version": rules.version})
@@ -205,6 +214,7 @@ def _carry_out(
     action: ReleaseAction,
     decision: ReleaseDecision,
     *,
+    replacing: str,
     begins: date,
     decided_at: datetime,
     test: SmokeTester,
@@ -225,6 +235,8 @@ def _carry_out(
         changed_at=decided_at,
         # Where it was refused under other limits; under these it is not.
         is_overruling=True,
+        # Whom it was compared with.
+        expected_champion=replacing,
         test=test,
     )
     return change.champion

@@ -72,9 +72,18 @@ def begin_shadow(registry: ModelRegistry, version: ModelVersion, *, first_day: d
     for other in registry.versions():
         if CHALLENGER in other.aliases and other.version != version.version:
             end_shadow(registry, other, last_day=first_day - timedelta(days=1))
-            registry.mark_rejected(other, f"superseded in shadow by version {version.version}")
+            registry.mark_rejected(other, _superseded(version))
     registry.annotate(version, {"shadow_from": first_day.isoformat(), "shadow_until": None})
     return registry.set_stage(version, "Staging", reason=reason)
+
+
+def superseded_by(registry: ModelRegistry, version: ModelVersion) -> list[ModelVersion]:
+    """The versions whose shadow ended because `version` began its own."""
+    return [other for other in registry.versions() if other.rejection == _superseded(version)]
+
+
+def _superseded(version: ModelVersion) -> str:
+    return f"superseded in shadow by version {version.version}"
 
 
 def end_shadow(registry: ModelRegistry, version: ModelVersion, *, last_day: date) -> None:
@@ -103,6 +112,18 @@ def _is_in_shadow(version: ModelVersion, day: date) -> bool:
     return version.shadow_from <= day <= last_day
 
 
+def judge_absence(missed_days: int, problem: str, policy: ReleasePolicy) -> ShadowVerdict:
+    """How the shadow of a challenger goes on that could not score the day, and why it could not.
+
+    Decision rule: wait, for what is out of reach today may be back tomorrow; reject once `rollback_failed_days` days
+    could not be scored, as a champion is rolled back then.
+    """
+    missed = f"{missed_days} {'day' if missed_days == 1 else 'days'} could not be scored"
+    if missed_days < policy.rollback_failed_days:
+        return ShadowVerdict("wait", (f"{missed}, with {policy.rollback_failed_days} it is rejected: {problem}",))
+    return ShadowVerdict("reject", (f"{missed}: {problem}",))
+
+
 def judge_shadow(figures: ShadowFigures, policy: ReleasePolicy) -> ShadowVerdict:
     """How the shadow goes on.
 
@@ -112,9 +133,9 @@ def judge_shadow(figures: ShadowFigures, policy: ReleasePolicy) -> ShadowVerdict
     alerts, and whoever sees has to alert more; reject where realised F1 or average precision is more than
     `shadow_max_loss` below the champion's; else promote, or ask for approval where the policy says so.
     """
-    days = f"{figures.day_count} of {policy.shadow_days} days are scored"
     if figures.day_count < policy.shadow_days:
-        return ShadowVerdict("wait", (days,))
+        return ShadowVerdict("wait", (f"{figures.day_count} of {policy.shadow_days} days are scored",))
+    days = f"{figures.day_count} days are scored, at least {policy.shadow_days} are required"
     labelled = f"{figures.fraud_count} frauds have mature labels, at least {policy.min_matured_frauds} are required"
     if figures.fraud_count < policy.min_matured_frauds:
         if figures.day_count < policy.max_shadow_days:

@@ -116,6 +116,22 @@ def score_day(
     return pd.DataFrame(columns, columns=list(PREDICTION_COLUMNS), copy=False)
 
 
+def with_kept_answers(predictions: pd.DataFrame, stored: pd.DataFrame | None) -> pd.DataFrame:
+    """The predictions, with what a challenger that cannot be asked any more answered when the day was scored before.
+
+    Args:
+        predictions: as `score_day` gives them, without a challenger.
+        stored: `transaction_id`, `challenger_probability` and `challenger_version` of before; None without any.
+    """
+    if stored is None:
+        return predictions
+    kept = stored.set_index(ID_COLUMN).reindex(predictions[ID_COLUMN])
+    return predictions.assign(
+        challenger_probability=kept["challenger_probability"].to_numpy(),
+        challenger_version=kept["challenger_version"].to_numpy(),
+    )
+
+
 def rank_by_suspicion(probabilities: Floats, transaction_ids: NDArray[np.object_]) -> NDArray[np.int64]:
     """The place of each row in the work list, int64 [n]: 1 is the highest probability, equals go by transaction_id."""
     import pyarrow as pa

@@ -183,6 +183,19 @@ def split_transactions(
     return table.sort_values(["day", ID_COLUMN], ignore_index=True)
 
 
+def development_share(splits: pd.DataFrame) -> float:
+    """Which share of the labelled transactions of their days is in training and validation, in (0, 1].
+
+    About 0.85 where a random share judges, and 1 where the last days do: a day then is whole or not there at all.
+
+    Args:
+        splits: as `split_transactions` gives them.
+    """
+    is_development = splits["split"].isin([TRAIN, VALIDATION])
+    days = splits.loc[is_development, "day"].unique()
+    return float(is_development.sum() / splits["day"].isin(days).sum())
+
+
 def _weighted(labels: pd.DataFrame, weight_by_source: Mapping[str, float]) -> pd.DataFrame:
     weights = label_weights(labels[SOURCE_COLUMN], weight_by_source)
     return labels[[ID_COLUMN, LABEL_COLUMN]].assign(**{WEIGHT_COLUMN: weights})

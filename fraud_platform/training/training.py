@@ -28,7 +28,6 @@ from fraud_platform.training.evaluation import Evaluation, evaluate
 from fraud_platform.training.fitting import FitRows, Parameters, one_blas_thread
 from fraud_platform.training.leakage import telltales
 from fraud_platform.training.sampling import subsample_legitimate
-from fraud_platform.training.splitting import VALIDATION_END_PERCENT
 from fraud_platform.training.thresholds import POLICIES, DecisionTerms, DecisionThreshold, Policy, choose_threshold
 from fraud_platform.training.tuning import SearchBudget
 
@@ -47,12 +46,14 @@ class DecisionRules:
         min_precision: precision floor of "precision_floor", in [0, 1].
         review_cost: what looking into one alert costs, in the currency of `Amount`.
         reviews_per_day: how many alerts a day can be looked into.
+        development_share: which share of their days' transactions the rows hold that thresholds are chosen on.
     """
 
     policy: Policy = "max_f1"
     min_precision: float = 0.80
     review_cost: float = 5.0
     reviews_per_day: int = 100
+    development_share: float = 0.85
 
 
 @dataclass(frozen=True)
@@ -188,8 +189,7 @@ def train(
 
 def _thresholds(probabilities: np.ndarray, rows: LabelledRows, rules: DecisionRules) -> dict[Policy, DecisionThreshold]:
     weight = rows.row_count if rows.weights is None else float(rows.weights.sum())
-    # These rows are all but the test split of their days.
-    per_day = weight / len(np.unique(rows.days)) / (VALIDATION_END_PERCENT / 100)
+    per_day = weight / len(np.unique(rows.days)) / rules.development_share
     terms = DecisionTerms(rules.min_precision, rules.review_cost, min(1.0, rules.reviews_per_day / per_day))
     return {
         policy: choose_threshold(

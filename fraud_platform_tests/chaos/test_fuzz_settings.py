@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.keys import read_key
-from fraud_platform.settings import Settings, load_settings, setting_sources
+from fraud_platform.setting_sources import setting_sources
+from fraud_platform.settings import Settings, load_settings
 from fraud_platform_tests.chaos.fuzzing import fuzzed, outcome_of
 
 VARIABLES = sorted(

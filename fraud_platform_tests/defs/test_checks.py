@@ -9,7 +9,8 @@ import pytest
 
 from fraud_platform.definitions import defs
 from fraud_platform.defs.deployments import resources
-from fraud_platform.defs.runs import QUIET, RANGE_END_TAG, RANGE_START_TAG
+from fraud_platform.defs.jobs import RANGE_END_TAG, RANGE_START_TAG
+from fraud_platform.defs.runs import QUIET
 from fraud_platform.ingestion.transactions import ingest_day
 from fraud_platform_tests.bad_files import good_rows
 from fraud_platform_tests.platform_home import PlatformHome, day_number, open_home

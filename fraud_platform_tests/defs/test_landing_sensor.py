@@ -1,7 +1,7 @@
 """Which landed days are asked for: decided from real event logs, once per state of the files, and never for ever."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pandas as pd
@@ -11,7 +11,7 @@ from dagster._core.test_utils import create_run_for_test
 from fraud_platform.defs.landing_sensor import ATTEMPTS_PER_STATE, DAYS_PER_TICK, INGESTED, LABELLED
 from fraud_platform_tests.defs.test_history import materialise
 from fraud_platform_tests.defs.test_sensors import tick
-from fraud_platform_tests.platform_home import PlatformHome, day_number, open_home
+from fraud_platform_tests.platform_home import PlatformHome, day_number, open_home, register_twin
 
 ONE, TWO, THREE = map(day_number, (1, 2, 3))
 
@@ -42,6 +42,10 @@ def score(home: PlatformHome, day: date) -> None:
 
 def selected(request: dg.RunRequest) -> list[str]:
     return [key.to_user_string() for key in request.asset_selection or []]
+
+
+def is_of(request: dg.RunRequest, day: date) -> bool:
+    return request.partition_key == day.isoformat()
 
 
 def test_each_landed_day_is_asked_for_once(home):
@@ -123,6 +127,58 @@ def test_a_model_approved_without_dagster_makes_days_wait_for_their_scores(copie
     requests, _, _ = tick(copied_home, "landing_sensor")
     assert (requests[0].partition_key, requests[0].tags["fraud/cause"]) == (day.isoformat(), "ingested, but not scored")
     assert selected(requests[0]) == []
+
+
+def test_a_rejected_first_model_that_a_person_promotes_makes_days_wait_for_their_scores(copied_home):
+    day = day_number(1)
+    ingest(copied_home, day)
+    # The rejection is in this history; the promotion, by the command line, is in the registry alone.
+    materialise(copied_home.instance, "model_release", day, action="rejected")
+    ((request, *_), _, _) = tick(copied_home, "landing_sensor")
+    assert (request.partition_key, request.tags["fraud/cause"]) == (day.isoformat(), "ingested, but not scored")
+
+
+def test_an_unreachable_registry_keeps_no_day_from_being_ingested(tmp_path):
+    with open_home(tmp_path / "home", MLFLOW_TRACKING_URI="http://127.0.0.1:9") as home:
+        home.put(ONE, "a.csv", "x")
+        materialise(home.instance, "model_release", ONE, action="approval")
+        ((request,), _, _) = tick(home, "landing_sensor")
+        assert selected(request) == list(INGESTED)
+
+
+def test_a_new_champion_is_asked_for_the_days_that_failed_before_it(copied_home):
+    day = day_number(1)
+    ingest(copied_home, day)
+    release(copied_home, day)
+    cursor = None
+    for _ in range(ATTEMPTS_PER_STATE):
+        ((request, *_), _, cursor) = tick(copied_home, "landing_sensor", cursor)
+        assert request.partition_key == day.isoformat()
+        create_run_for_test(copied_home.instance, "daily", status=dg.DagsterRunStatus.FAILURE, tags=dict(request.tags))
+    _, skipped, cursor = tick(copied_home, "landing_sensor", cursor)
+    assert day.isoformat() in skipped
+    registry = copied_home.platform.registry
+    twin = register_twin(registry)
+    registry.promote(twin, day=day_number(5), reason="the other is damaged", promoted_at=datetime.now(UTC))
+    ((again,), _, _) = tick(copied_home, "landing_sensor", cursor)
+    assert again.partition_key == day.isoformat()
+    # The daemon starts a run key once.
+    assert again.run_key.endswith(f"-{ATTEMPTS_PER_STATE}")
+
+
+def test_labels_that_arrive_on_a_day_without_transactions_are_read(copied_home):
+    day = day_number(5)
+    (identifier, *_) = copied_home.store.read_table("raw_transactions", day_number(1))["transaction_id"]
+    copied_home.put(day, "reviews.csv", f"transaction_id,Class\n{identifier},1\n", kind="labels")
+
+    def asked() -> list[tuple[str, list[str]]]:
+        requests = tick(copied_home, "landing_sensor")[0]
+        return [(request.tags["fraud/cause"], selected(request)) for request in requests if is_of(request, day)]
+
+    assert asked() == [("new labels", ["confirmed_labels"])]
+    assert copied_home.attempt("daily", day, ["confirmed_labels"]).success
+    assert copied_home.store.read_table("confirmed_labels", day)["transaction_id"].tolist() == [identifier]
+    assert asked() == []
 
 
 def test_new_labels_leave_the_decisions_alone(home):

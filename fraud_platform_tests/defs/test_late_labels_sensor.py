@@ -8,6 +8,8 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from fraud_platform.defs.history import latest_materialisation_metadata
+from fraud_platform.defs.jobs import RANGE_END_TAG, RANGE_START_TAG
+from fraud_platform.defs.runs import QUIET
 from fraud_platform.ingestion.label_lookup import LabelFacts, label_state
 from fraud_platform_tests.defs.test_history import materialise
 from fraud_platform_tests.defs.test_sensors import tick
@@ -28,7 +30,11 @@ def label(home: PlatformHome, arrived: date, version: str, *about: date) -> None
 
 
 def asked(home: PlatformHome) -> list[str]:
-    return [request.partition_key or "" for request in tick(home, "late_labels_sensor")[0]]
+    """The day of each request, or its first and last with dots between."""
+    return [
+        request.partition_key or f"{request.tags[RANGE_START_TAG]}...{request.tags[RANGE_END_TAG]}"
+        for request in tick(home, "late_labels_sensor")[0]
+    ]
 
 
 def test_without_figures_nothing_is_asked_for(home):
@@ -53,6 +59,25 @@ def test_a_change_is_asked_for_once_even_while_its_run_waits(home):
     # Another change of the same labels is another cause.
     label(home, DAYS[1], "v2", DAYS[0])
     assert asked(home) == [DAYS[0].isoformat()]
+
+
+def test_days_in_a_row_are_one_run_and_a_gap_begins_another(home):
+    for number in (0, 1, 3):
+        materialise(home.instance, "realised_performance", DAYS[number], label_state="of no label")
+    label(home, DAYS[3], "v1", *DAYS)
+    assert asked(home) == [f"{DAYS[0]}...{DAYS[1]}", DAYS[3].isoformat()]
+
+
+def test_a_change_whose_run_failed_is_asked_for_three_times(home):
+    materialise(home.instance, "realised_performance", DAYS[0], label_state="of no label")
+    label(home, DAYS[1], "v1", DAYS[0])
+    keys = set()
+    for _ in range(3):
+        ((request,), _, _) = tick(home, "late_labels_sensor")
+        keys.add(request.run_key)
+        create_run_for_test(home.instance, "daily", status=dg.DagsterRunStatus.FAILURE, tags=dict(request.tags))
+    assert len(keys) == 3
+    assert asked(home) == []
 
 
 def test_as_days_pass_nothing_is_asked_for_again(home):
@@ -84,7 +109,11 @@ def test_a_late_correction_changes_the_figures_of_its_day_and_of_the_week_after(
     assert told["by_transaction_day"] == {DAYS[1].isoformat(): 1, DAYS[3].isoformat(): 3_000}
     assert told["labels_without_transaction"] == 1
     # The first day's week ends before the correction's transaction.
-    assert asked(lived) == [day.isoformat() for day in DAYS[1:]]
-    lived.materialise(["realised_performance"], DAYS[1], DAYS[-1])
+    assert asked(lived) == [f"{DAYS[1]}...{DAYS[-1]}"]
+    ((request,), _, _) = tick(lived, "late_labels_sensor")
+    done = lived.definitions.resolve_job_def("daily").execute_in_process(
+        instance=lived.instance, asset_selection=request.asset_selection, tags=request.tags, run_config=QUIET
+    )
+    assert done.success
     assert asked(lived) == []
     assert lived.store.read_json("realised_performance", DAYS[1])["realised"]["fraud_count"] == before - 1

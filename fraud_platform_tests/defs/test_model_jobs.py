@@ -1,5 +1,6 @@
 """Promotion and rollback as Dagster jobs: what they do, what they leave in the event log, how they refuse."""
 
+import shutil
 from typing import Any
 
 import dagster as dg
@@ -64,3 +65,19 @@ def test_a_damaged_challenger_costs_no_decision(copied_home, trained_home):
     assert decided["challenger_version"].isna().all()
     told = latest_materialisation_metadata(copied_home.instance, "daily_predictions", day)
     assert "somebody changed it" in told["challenger_problem"]
+
+
+def test_answers_of_a_challenger_outlive_its_bundle(copied_home, trained_home):
+    registry, day = copied_home.platform.registry, day_number(4)
+    twin = register_twin(registry, as_of=day_number(3))
+    begin_shadow(registry, twin, first_day=day, reason="a test")
+    copied_home.materialise(("daily_predictions", "shadow_report"), day)
+    before = {asset: copied_home.stored_bytes([asset]) for asset in ("daily_predictions", "shadow_report")}
+    (stored,) = (trained_home.settings.home / "mlflow-artifacts").rglob(f"{twin.run_id}/artifacts/model/*.zip")
+    stored.write_bytes(b"damaged")
+    shutil.rmtree(copied_home.settings.home / "bundles")
+    copied_home.materialise(("daily_predictions", "shadow_report"), day)
+    assert before == {asset: copied_home.stored_bytes([asset]) for asset in before}
+    told = latest_materialisation_metadata(copied_home.instance, "daily_predictions", day)
+    assert told["challenger_version"] == twin.version
+    assert "the answers it gave before are kept" in told["challenger_problem"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fraud_platform.errors import DataError
+from fraud_platform.errors import DataError, MissingDataError
 from fraud_platform.ingestion.labels import (
     CONFLICTING,
     EARLY,
@@ -61,11 +61,22 @@ def test_a_label_file_overrules_the_transaction_file(land: Callable[..., Path], 
 
 
 def test_a_day_without_labels_has_an_empty_table(land: Callable[..., Path], zone: LandingZone) -> None:
-    assert labels_by_identifier(labels_of_day(zone, DAY, {}).labels) == {}
     land("a.csv", make_rows(3).drop(columns="Class"))
     arrived = labels_of_day(zone, DAY, {DAY: ingest_day(zone, DAY).transactions})
     assert labels_by_identifier(arrived.labels) == {}
     assert arrived.count_by_transaction_day == {}
+
+
+def test_labels_of_a_day_without_transactions_are_read_alone(land: Callable[..., Path], zone: LandingZone) -> None:
+    with pytest.raises(MissingDataError, match=f"raw_transactions of {DAY} is not stored"):
+        labels_of_day(zone, DAY, {YESTERDAY: transactions("a")})
+    land("reviews.csv", "transaction_id,Class\na,1\n", kind="labels")
+    arrived = labels_of_day(zone, DAY, {YESTERDAY: transactions("a")})
+    assert labels_by_identifier(arrived.labels) == {"a": (1, "analyst_review")}
+    # Transactions that have landed may carry labels themselves, so they are ingested first.
+    land("a.csv", make_rows(3))
+    with pytest.raises(MissingDataError, match="materialise raw_transactions for that day first"):
+        labels_of_day(zone, DAY, {YESTERDAY: transactions("a")})
 
 
 def test_labels_come_from_every_format_and_repeat_freely(land: Callable[..., Path], zone: LandingZone) -> None:

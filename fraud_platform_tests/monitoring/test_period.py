@@ -125,6 +125,25 @@ def test_weeks_begin_on_mondays_and_pool_the_counts_of_their_days(facts):
     assert (second.realised.day_count, second.estimated.day_count) == (1, 2)
 
 
+def test_days_decided_in_hindsight_count_in_no_figure_of_how_right_it_was(store, trail):
+    registry = MemoryRegistry()
+    # It has learned from the first three of the five days.
+    version = register(registry, "first", as_of=DAYS[2])
+    registry.promote(version, day=DAYS[3], reason="it is good", promoted_at=NOON)
+    for day in DAYS:
+        footer = {"data_origin": "replayed", "model_version": version.version}
+        store.write_table("daily_predictions", day, pd.DataFrame({"n": [1]}), footer)
+    facts = gather(MARCH, store=store, registry=registry, trail=trail)
+    first, second = facts.weeks
+    assert (first.realised.day_count, first.estimated.day_count, first.transaction_count) == (0, 0, 300)
+    assert (second.realised.day_count, second.estimated.day_count) == (1, 2)
+    report = period_report(facts)
+    assert (
+        "3 days, 2026-03-06 to 2026-03-08, were decided in hindsight, by a model that had learned from them" in report
+    )
+    assert "| 2026-03-06 to 2026-03-08 | 300 | 12 | n/a | n/a | n/a | 0 of 3 | n/a |" in report
+
+
 def test_changes_and_rollbacks_are_those_that_began_in_the_period(facts):
     assert [tenure.first_day for tenure in facts.changes] == [march(2), march(8), march(10)]
     assert [tenure.reason for tenure in facts.rollbacks] == ["rollback: F1 fell"]

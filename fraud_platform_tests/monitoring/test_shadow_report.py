@@ -7,7 +7,13 @@ import pytest
 
 from fraud_platform.ingestion.label_lookup import LabelFacts
 from fraud_platform.monitoring.outcome import LabelRules
-from fraud_platform.monitoring.shadow_report import ShadowReport, shadow_report
+from fraud_platform.monitoring.shadow_report import Shadow, ShadowReport, shadow_of_day, shadow_report
+from fraud_platform.registry.champion import (
+    CHALLENGER_ABSENT,
+    CHALLENGER_PROBLEM,
+    CHALLENGER_THRESHOLD,
+    CHALLENGER_VERSION,
+)
 from fraud_platform.registry.policy import ReleasePolicy
 from fraud_platform.storage import canonical_json
 
@@ -35,7 +41,6 @@ def labels(prefix: str, *classes: int) -> pd.DataFrame:
 def report(labels_by_day: dict[date, pd.DataFrame], **changes) -> ShadowReport:
     given = {
         "champion": "1",
-        "threshold": 0.5,
         "predictions_by_day": {BEFORE: scored("b"), DAY: scored("d")},
         "labels_by_day": labels_by_day,
         "label_facts": {day: LabelFacts.of_text({}) for day in (*labels_by_day, DAY)},
@@ -43,7 +48,7 @@ def report(labels_by_day: dict[date, pd.DataFrame], **changes) -> ShadowReport:
         "policy": ReleasePolicy(shadow_days=2, min_matured_frauds=2),
         **changes,
     }
-    return shadow_report(DAY, "2", **given)
+    return shadow_report(DAY, Shadow("2", threshold=0.5, scored_days=(BEFORE, DAY)), **given)
 
 
 def test_both_are_compared_on_the_same_transactions():
@@ -72,9 +77,36 @@ def test_labels_that_are_not_mature_do_not_count():
     assert report({DAY: labels("d", 1)}).as_metadata()["action"] == "extend"
 
 
+def without_answers(footers: dict[date, dict[str, str]]) -> ShadowReport:
+    """The report of `DAY` where nobody scored it beside the champion."""
+    shadow = shadow_of_day(DAY, footers, threshold_of=lambda version: 0.5)
+    nothing = {"champion": "1", "predictions_by_day": {}, "labels_by_day": {}, "label_facts": {}}
+    return shadow_report(DAY, shadow, rules=LabelRules(delay_days=7), policy=ReleasePolicy(), **nothing)
+
+
 def test_a_day_without_a_challenger_has_nothing_to_compare():
-    nobody = {"champion": "1", "threshold": 1.0, "predictions_by_day": {}, "labels_by_day": {}, "label_facts": {}}
-    rules = LabelRules(delay_days=7, rolling_days=7)
-    found = shadow_report(DAY, None, rules=rules, policy=ReleasePolicy(), **nobody)
+    found = without_answers({DAY: {CHALLENGER_VERSION: ""}})
     assert (found.as_dict()["status"], found.as_dict()["action"]) == ("not_applicable", None)
     assert found.as_metadata()["why not applicable"] == "no challenger scored this day"
+
+
+def test_a_challenger_that_cannot_score_is_named_and_rejected_on_the_second_such_day():
+    scored = {CHALLENGER_VERSION: "2", CHALLENGER_THRESHOLD: "0.5"}
+    absent = {CHALLENGER_VERSION: "", CHALLENGER_ABSENT: "2", CHALLENGER_PROBLEM: "its bundle is damaged"}
+    first = without_answers({BEFORE: scored, DAY: absent}).as_metadata()
+    assert (first["challenger_version"], first["action"], first["status"]) == ("2", "wait", "not applicable")
+    assert first["reason"] == "1 day could not be scored, with 2 it is rejected: its bundle is damaged"
+    second = without_answers({BEFORE: absent, DAY: absent}).as_metadata()
+    assert (second["action"], second["reason"]) == ("reject", "2 days could not be scored: its bundle is damaged")
+    # Days that another version missed are not its own.
+    other = without_answers({BEFORE: {**absent, CHALLENGER_ABSENT: "1"}, DAY: absent})
+    assert other.as_metadata()["action"] == "wait"
+
+
+def test_the_threshold_of_a_challenger_is_the_one_it_scored_with():
+    footers = {BEFORE: {CHALLENGER_VERSION: "1"}, DAY: {CHALLENGER_VERSION: "2", CHALLENGER_THRESHOLD: "0.25"}}
+    asked = {"2": 0.5}
+    found = shadow_of_day(DAY, footers, threshold_of=asked.__getitem__)
+    assert (found.challenger, found.threshold, found.scored_days) == ("2", 0.25, [DAY])
+    # Decisions of an earlier release of the platform do not say it.
+    assert shadow_of_day(DAY, {DAY: {CHALLENGER_VERSION: "2"}}, threshold_of=asked.__getitem__).threshold == 0.5

@@ -4,17 +4,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from fraud_platform.errors import ModelError, RegistryError, RegistryUnavailableError
+from fraud_platform.errors import ModelError, PlatformError, RegistryError, RegistryUnavailableError
+from fraud_platform.governance.audit import open_trail
 from fraud_platform.processes import process_mark
-from fraud_platform.registry.memory_registry import MemoryRegistry
+from fraud_platform.registry.memory_registry import MemoryRecords, MemoryRegistry
 from fraud_platform.registry.mlflow_registry import MlflowRegistry
-from fraud_platform.registry.promotion import ChampionChange, first_undecided_day, promote_version, roll_back
+from fraud_platform.registry.promotion import (
+    ChampionChange,
+    first_undecided_day,
+    promote_version,
+    record_change,
+    roll_back,
+)
 from fraud_platform.registry.record_registry import RecordRegistry
+from fraud_platform.registry.registry import ModelVersion
 from fraud_platform.registry.smoke_test import SmokeTest
 from fraud_platform_tests.registry.registration import NOON, InterruptedStore, champions, march, promote, register
 
@@ -224,6 +233,52 @@ def test_a_rule_rolls_back_only_the_champion_it_judged(registry):
     with_three_champions(registry)
     with pytest.raises(RegistryError, match="version 2 was to be rolled back, but version 3 is champion by now"):
         rolled_back(registry, 8, expected_champion="2")
+
+
+def test_of_two_rollbacks_at_once_one_is_refused_and_the_champion_goes_back_once(monkeypatch):
+    store = MemoryRecords()
+    registry = with_three_champions(MemoryRegistry(store))
+
+    def other_comes_first(version: ModelVersion, *, at: datetime) -> AbstractContextManager[None]:
+        monkeypatch.undo()
+        rolled_back(MemoryRegistry(store), 8)
+        return registry.claim(version, at=at)
+
+    monkeypatch.setattr(registry, "claim", other_comes_first)
+    with pytest.raises(RegistryError, match="version 3 was to be rolled back, but version 2 is champion by now"):
+        rolled_back(registry, 8)
+    assert aliases(registry) == {"champion": "2", "previous": "1"}
+
+
+def test_a_rollback_that_cannot_be_written_down_says_that_it_has_happened(registry, tmp_path):
+    with_three_champions(registry)
+    (tmp_path / "audit").write_text("a file where a folder belongs")
+    trail = open_trail(str(tmp_path / "audit"), actor="Ada", clock=lambda: NOON)
+    change = rolled_back(registry, 8)
+    with pytest.raises(PlatformError, match=r"version 2 is champion again, but that could not be .* do not repeat"):
+        record_change(trail, registry, change, "rollback")
+    # A promotion is completed by repeating it.
+    with pytest.raises(OSError, match="audit"):
+        record_change(trail, registry, change, "promotion")
+
+
+def test_a_rollback_to_days_that_the_model_before_has_learned_from_is_refused(registry):
+    promoted(registry, register(registry, "first", as_of=march(5)).version, 6)
+    promoted(registry, register(registry, "second").version, 8)
+    with pytest.raises(RegistryError, match="version 1 has learned from 2026-03-05, so it decides from the day after"):
+        rolled_back(registry, 5)
+    assert aliases(registry) == {"champion": "2", "previous": "1"}
+
+
+def test_a_candidate_replaces_only_the_champion_it_was_compared_with(registry):
+    first, second = register(registry, "first"), register(registry, "second")
+    with pytest.raises(RegistryError, match="version 2 was to replace version 1, but nobody is champion by now"):
+        promoted(registry, second.version, 3, expected_champion=first.version)
+    promoted(registry, first.version, 2, expected_champion="")
+    with pytest.raises(RegistryError, match="version 2 was to replace nobody, but version 1 is champion by now"):
+        promoted(registry, second.version, 3, expected_champion="")
+    promoted(registry, second.version, 3, expected_champion=first.version)
+    assert aliases(registry) == {"champion": "2", "previous": "1"}
 
 
 def rollback_writes(dying: Callable[[RecordRegistry], RecordRegistry]) -> RecordRegistry:

@@ -12,7 +12,7 @@ from fraud_platform.registry.memory_registry import MemoryRegistry
 from fraud_platform.registry.policy import ReleasePolicy
 from fraud_platform.registry.promotion import promote_version
 from fraud_platform.registry.releasing import release_candidate
-from fraud_platform.registry.shadow import begin_shadow, challenger_of_day, end_shadow
+from fraud_platform.registry.shadow import begin_shadow, challenger_of_day, end_shadow, superseded_by
 from fraud_platform.registry.validation import validate, validation_document
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
 from fraud_platform_tests.registry.registration import NOON, champions, march, register
@@ -237,6 +237,7 @@ def test_a_new_challenger_ends_the_shadow_of_the_one_before(registry, bundle):
     assert registry.find("challenger").version == "3"
     second = registry.find("2")
     assert (second.shadow_until, second.rejection) == (march(10), "superseded in shadow by version 3")
+    assert superseded_by(registry, third) == [second]
     assert [challenger_of_day(registry, march(day)).version for day in (9, 10, 11)] == ["2", "2", "3"]
 
 

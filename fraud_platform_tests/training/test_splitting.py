@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraud_platform.errors import DataError
-from fraud_platform.training.splitting import labels_as_of, split_transactions, splits_schema
+from fraud_platform.training.splitting import development_share, labels_as_of, split_transactions, splits_schema
 
 START = pd.Timestamp("2026-01-01", tz="UTC")
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
@@ -138,6 +138,15 @@ def test_held_out_days_judge_and_the_days_before_are_divided_70_to_15() -> None:
     twins.loc[len(twins) - 1, "twin_of"] = twins.loc[0, "transaction_id"]
     again = split_transactions(twins, strategy="stratified", seed=3, holdout_days=5).set_index("transaction_id")
     assert again.loc[twins["transaction_id"].iloc[-1], "split"] == "gap"
+
+
+def test_the_share_of_a_day_that_does_not_judge_is_what_the_split_left_of_it() -> None:
+    labelled = make_labelled(2_000, 200)
+    drawn = split_transactions(labelled, strategy="stratified", seed=3)
+    assert development_share(drawn) == pytest.approx(0.85, abs=0.002)
+    # Held out are whole days; those before keep every row.
+    held_out = split_transactions(labelled, strategy="stratified", seed=3, holdout_days=5)
+    assert development_share(held_out) == 1.0
 
 
 def test_more_days_held_out_than_there_are_is_refused() -> None:

@@ -108,6 +108,18 @@ def test_every_other_policys_threshold_travels_with_the_model(result: TrainingRe
     assert other.bundle.threshold.policy == "review_capacity"
 
 
+def test_the_review_capacity_is_that_of_whole_days() -> None:
+    def alert_share(development_share: float) -> float:
+        rules = DecisionRules(policy="review_capacity", reviews_per_day=5, development_share=development_share)
+        return train_small(("logistic_regression",), rules=rules).bundle.threshold.expected["alert_share"]
+
+    rows = development()
+    # Where the rows are all of their days, five reviews a day are this share of them; where half was held out, half.
+    whole = 5 * len(np.unique(rows.days)) / rows.row_count
+    assert alert_share(1.0) == pytest.approx(whole, abs=1 / rows.row_count)
+    assert alert_share(0.5) == pytest.approx(whole / 2, abs=1 / rows.row_count)
+
+
 def test_the_best_wins_and_ties_go_to_the_simpler(monkeypatch: pytest.MonkeyPatch, result: TrainingResult) -> None:
     best = max(each.average_precision for each in result.contenders if each.is_finalist)
     (winner,) = (each for each in result.contenders if each.name == result.bundle.algorithm)

@@ -48,7 +48,11 @@ def raw_transactions(day: date, platform: Platform) -> dg.Output:
 @daily_asset(
     inputs={
         "raw_transactions": Input(
-            days_back=LABEL_SEARCH_DAYS, days_ahead=LABEL_SEARCH_DAYS, columns=("transaction_id", "Class")
+            days_back=LABEL_SEARCH_DAYS,
+            days_ahead=LABEL_SEARCH_DAYS,
+            columns=("transaction_id", "Class"),
+            # Labels arrive on days without transactions, too.
+            is_own_day_required=False,
         )
     },
     group_name=GROUP,

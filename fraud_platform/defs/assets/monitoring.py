@@ -128,22 +128,22 @@ def shadow_report(day: date, daily_predictions: DayMap, confirmed_labels: DayMap
 
     **What it does.** Compares the decisions of both on every day of the shadow, with the labels that had arrived by the
     end of this day: agreement, alerts, precision, recall, F1 and average precision of each. Says wait, extend, promote,
-    reject or approve, each with its reasons. *Not applicable* on days without a challenger.
+    reject or approve, each with its reasons. *Not applicable* on days without a challenger, and on those that a damaged
+    one could not score: it is rejected when there are too many of them.
     """
     from fraud_platform.ingestion.label_lookup import LabelFacts
+    from fraud_platform.monitoring.shadow_report import has_challenger, shadow_of_day
     from fraud_platform.monitoring.shadow_report import shadow_report as compare
 
-    footer = platform.store.read_table_metadata("daily_predictions", day)
-    challenger = footer.get("challenger_version") or None
-    footers = platform.footers("daily_predictions", daily_predictions if challenger else ())
-    shadowed = [each for each, told in footers.items() if told.get("challenger_version") == challenger]
-    facts = platform.footers("confirmed_labels", confirmed_labels if challenger else ())
+    is_shadowed = has_challenger(platform.store.read_table_metadata("daily_predictions", day))
+    footers = platform.footers("daily_predictions", daily_predictions if is_shadowed else [day])
+    shadow = shadow_of_day(day, footers, threshold_of=lambda version: platform.registry.load(version).threshold.value)
+    facts = platform.footers("confirmed_labels", confirmed_labels if shadow.is_scored else ())
     report = compare(
         day,
-        challenger,
-        champion=footer["model_version"],
-        threshold=platform.registry.load(challenger).threshold.value if challenger else 1.0,
-        predictions_by_day=daily_predictions.only(shadowed),
+        shadow,
+        champion=footers[day]["model_version"],
+        predictions_by_day=daily_predictions.only(shadow.scored_days),
         labels_by_day=confirmed_labels,
         label_facts={arrival: LabelFacts.of_text(told) for arrival, told in facts.items()},
         rules=LabelRules.of(platform.settings),

@@ -29,12 +29,13 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
     **What it does.** Scores with the champion *as of that day*, so a backfill of the past decides as the past would
     have. A day before the first champion is scored by the first one, and says so (`scored_in_hindsight`). A day whose
     ingestion gate failed is refused, also when it is scored in a run of its own. A challenger in shadow that day gives
-    its probability beside, and decides nothing: where it cannot be loaded, the day is decided without it.
+    its probability beside, and decides nothing: where it cannot be loaded, the day is decided without it, and what it
+    answered when the day was scored before is kept.
     """
     from fraud_platform.ingestion.gate import require_sound_day
     from fraud_platform.registry.champion import model_for_day
     from fraud_platform.scoring.schema import daily_predictions_schema
-    from fraud_platform.scoring.scorer import count_alerts, profile_scores, score_day
+    from fraud_platform.scoring.scorer import count_alerts, profile_scores, score_day, with_kept_answers
 
     footer = platform.store.read_table_metadata("raw_transactions", day)
     require_sound_day(footer, max_share=platform.settings.max_quarantine_share)
@@ -43,6 +44,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
     same = {"model_version": chosen.version.version, "data_version": footer["data_version"]}
     scored_at = platform.time_of_decision(day, same) or datetime.now(UTC)
     shadow = platform.challenger_of(day)
+    answers, answered = platform.kept_answers(day, shadow.absent, footer["data_version"]) or (None, None)
     bundle = platform.registry.load(chosen.version)
     began = perf_counter()
     predictions = score_day(
@@ -53,6 +55,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
         reason_count=platform.settings.reasons_per_alert,
         challenger=shadow.challenger,
     )
+    predictions = with_kept_answers(predictions, answers)
     scoring_seconds = perf_counter() - began
     origin = {"data_origin": footer["origin"], "model_origin": chosen.version.origin}
     return dg.Output(
@@ -61,7 +64,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
             {
                 "profile": profile_scores(predictions).to_text(),
                 "scored_at": scored_at.isoformat(),
-                "challenger_version": shadow.version,
+                **shadow.as_footer(answered),
                 **same,
                 **origin,
             },
@@ -71,7 +74,7 @@ def daily_predictions(day: date, features: pd.DataFrame, platform: Platform) -> 
             **count_alerts(predictions),
             "scoring_seconds": scoring_seconds,
             **chosen.as_metadata(),
-            **shadow.as_metadata(),
+            **shadow.as_metadata(answered),
             "data_version": footer["data_version"],
             **origin,
         },

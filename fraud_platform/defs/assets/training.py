@@ -53,6 +53,7 @@ def trained_model(
     from fraud_platform.registry.tables import candidates_markdown, evaluation_markdown, thresholds_markdown
     from fraud_platform.training.candidates import select_candidates
     from fraud_platform.training.dataset import assemble
+    from fraud_platform.training.splitting import development_share
     from fraud_platform.training.training import DecisionRules, train
     from fraud_platform.training.tuning import SearchBudget
     from fraud_platform.training.window import baseline_profile, window_data_version, window_origin
@@ -71,6 +72,7 @@ def trained_model(
                 min_precision=settings.min_precision,
                 review_cost=settings.review_cost,
                 reviews_per_day=settings.reviews_per_day,
+                development_share=development_share(splits),
             ),
             known_points=platform.known_points(day),
             budget=SearchBudget(trials=settings.search_trials, seconds=settings.search_seconds),
