@@ -116,7 +116,9 @@ def test_settings_that_an_editor_of_another_system_wrote_are_read(home):
 
 @pytest.mark.parametrize("name", sorted(name for name in Settings.model_fields if name.endswith("_days")))
 def test_no_count_of_days_reaches_out_of_the_calendar(home, monkeypatch, name):
-    monkeypatch.setenv(f"FRAUD_{name.upper()}", "36525")
+    # Each as long as it may be: some must not be below others.
+    for longest in ("FRAUD_LABEL_HORIZON_DAYS", "FRAUD_MAX_SHADOW_DAYS", f"FRAUD_{name.upper()}"):
+        monkeypatch.setenv(longest, "36525")
     assert date(2026, 1, 1) - timedelta(days=getattr(load_settings(), name)) > date.min
     monkeypatch.setenv(f"FRAUD_{name.upper()}", "9" * 20)
     with pytest.raises(PlatformError, match=f"FRAUD_{name.upper()}"):

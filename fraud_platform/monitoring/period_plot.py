@@ -32,7 +32,10 @@ def draw_period(facts: PeriodFacts) -> bytes:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc="lower left", frameon=False, ncols=3, fontsize=9)
+    if facts.weeks:
+        axes.set_xlim(facts.weeks[0].first_day, facts.weeks[-1].last_day + timedelta(days=1))  # type: ignore[arg-type]  # matplotlib takes dates, its stubs do not know
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left", frameon=False, ncols=3, fontsize=9)
     buffer = io.BytesIO()
     # No software version or date in the file: the same facts give the same bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -44,7 +47,7 @@ def _draw_weeks(axes: "Axes", facts: PeriodFacts) -> None:
     for week in facts.weeks:
         if week.drifted_days:
             label = None if is_told else "a week with drift"
-            axes.axvspan(week.first_day, week.last_day + timedelta(days=1), color=_DRIFT, linewidth=0, label=label)  # type: ignore[arg-type]  # matplotlib takes dates, its stubs do not know
+            axes.axvspan(week.first_day, week.last_day + timedelta(days=1), color=_DRIFT, linewidth=0, label=label)  # type: ignore[arg-type]  # as above
             is_told = True
     for kind, colour, marker in (("realised", _REALISED, "o"), ("estimated", _ESTIMATED, "s")):
         known = [
@@ -54,6 +57,8 @@ def _draw_weeks(axes: "Axes", facts: PeriodFacts) -> None:
         ]
         if known:
             axes.plot(*zip(*known, strict=True), color=colour, marker=marker, label=f"{kind} F1")
+    if not axes.lines:
+        axes.text(0.5, 0.5, "no day has a figure", transform=axes.transAxes, ha="center", color=_CHANGE)
 
 
 def _draw_changes(axes: "Axes", facts: PeriodFacts) -> None:

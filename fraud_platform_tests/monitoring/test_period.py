@@ -1,6 +1,7 @@
 """The report of a month or quarter: which days it covers, figures pooled by hand, and what it says of changes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.audit import AuditTrail, open_trail
-from fraud_platform.monitoring.period import Period, PeriodFacts, gather
+from fraud_platform.monitoring.period import Figures, Period, PeriodFacts, gather
 from fraud_platform.monitoring.period_plot import draw_period
 from fraud_platform.monitoring.period_report import period_report
 from fraud_platform.registry.memory_registry import MemoryRegistry
@@ -168,6 +169,14 @@ def test_the_report_says_what_happened_and_no_text_breaks_its_tables(facts):
 
 def test_the_same_facts_draw_the_same_picture(facts):
     assert draw_period(facts) == draw_period(facts)
+
+
+def test_a_period_without_a_figure_is_drawn_too(facts):
+    none = Figures(0, 0.0, 0.0, 0.0)
+    weeks = [replace(week, realised=none, estimated=none, drifted_days=0) for week in facts.weeks]
+    nothing = draw_period(replace(facts, weeks=weeks))
+    assert nothing.startswith(b"\x89PNG")
+    assert nothing != draw_period(facts)
 
 
 def test_a_period_without_a_scored_day_says_so(store, trail):
