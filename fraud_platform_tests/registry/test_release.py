@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fraud_platform.registry.comparison import ChampionComparison
 from fraud_platform.registry.gates import AcceptanceGates, GateResult, TrainingFigures, judge_gates
 from fraud_platform.registry.model_card import model_card
 from fraud_platform.registry.release import decide_release
+from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform.storage import canonical_json
 from fraud_platform.training.evaluation import Evaluation, Interval
 from fraud_platform.training.leakage import SingleFeature, Telltales
@@ -19,7 +21,10 @@ from fraud_platform.training.slices import Slice, slice_decisions
 from fraud_platform_tests.registry.registration import march
 
 NAN = math.nan
+GATES = AcceptanceGates.of(ReleaseRules())
 TRAINED = TrainingFigures(train_average_precision=0.9, validation_average_precision=0.82)
+
+decide = partial(decide_release, min_f1_improvement=0.02)
 
 
 def evaluation(**changes: float) -> Evaluation:
@@ -44,7 +49,7 @@ def evaluation(**changes: float) -> Evaluation:
 
 
 def passed() -> tuple[GateResult, ...]:
-    return judge_gates(evaluation(), TRAINED, AcceptanceGates())
+    return judge_gates(evaluation(), TRAINED, GATES)
 
 
 def comparison(**changes: Any) -> ChampionComparison:
@@ -75,7 +80,7 @@ def test_a_good_candidate_passes_every_gate() -> None:
 )
 def test_each_figure_passes_at_its_limit_and_fails_below_or_undefined(figure: str, at_the_limit: float) -> None:
     for value, failed in ((at_the_limit, []), (at_the_limit - 0.001, [figure]), (NAN, [figure])):
-        assert names(judge_gates(evaluation(**{figure: value}), TRAINED, AcceptanceGates())) == failed
+        assert names(judge_gates(evaluation(**{figure: value}), TRAINED, GATES)) == failed
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_each_figure_passes_at_its_limit_and_fails_below_or_undefined(figure: st
     ],
 )
 def test_a_wide_gap_between_train_and_validation_fails(train: float, validation: float, failed: list[str]) -> None:
-    gates = AcceptanceGates(max_train_validation_gap=0.20)
+    gates = replace(GATES, max_train_validation_gap=0.20)
     assert names(judge_gates(evaluation(), TrainingFigures(train, validation), gates)) == failed
 
 
@@ -102,7 +107,7 @@ def test_a_wide_gap_between_train_and_validation_fails(train: float, validation:
     ],
 )
 def test_a_calibration_error_is_judged_as_a_share_of_the_fraud_rate(error: float, failed: list[str]) -> None:
-    assert names(judge_gates(evaluation(expected_calibration_error=error), TRAINED, AcceptanceGates())) == failed
+    assert names(judge_gates(evaluation(expected_calibration_error=error), TRAINED, GATES)) == failed
 
 
 def nights(*, caught: int, frauds: int) -> tuple[Slice, ...]:
@@ -121,7 +126,7 @@ def nights(*, caught: int, frauds: int) -> tuple[Slice, ...]:
     ],
 )
 def test_a_slice_fails_where_its_recall_certainly_collapsed(caught: int, frauds: int, failed: list[str]) -> None:
-    gates = judge_gates(evaluation(), TRAINED, AcceptanceGates(), slices=nights(caught=caught, frauds=frauds))
+    gates = judge_gates(evaluation(), TRAINED, GATES, slices=nights(caught=caught, frauds=frauds))
     assert names(gates) == failed
     (gate,) = [gate for gate in gates if gate.name == "slices"]
     assert ("hour 0 to 6" in gate.explanation) == (frauds > 4)
@@ -130,7 +135,7 @@ def test_a_slice_fails_where_its_recall_certainly_collapsed(caught: int, frauds:
 
 def test_slices_of_few_frauds_leave_their_gate_out() -> None:
     slices = slice_decisions([1, 0], [0, 0], [20.0, 20.0], [3.0, 3.0])
-    assert len(judge_gates(evaluation(), TRAINED, AcceptanceGates(), slices=slices)) == 6
+    assert len(judge_gates(evaluation(), TRAINED, GATES, slices=slices)) == 6
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,7 @@ def test_a_candidate_has_to_be_above_logistic_regression(
     reached: float, baseline: float | None, failed: list[str]
 ) -> None:
     training = replace(TRAINED, out_of_fold_average_precision=reached, baseline_average_precision=baseline)
-    assert names(judge_gates(evaluation(), training, AcceptanceGates())) == failed
+    assert names(judge_gates(evaluation(), training, GATES)) == failed
 
 
 CLEAN = Telltales(SingleFeature("V14", 0.64), SingleFeature("V9", 0.20), 0.82)
@@ -160,7 +165,7 @@ CLEAN = Telltales(SingleFeature("V14", 0.64), SingleFeature("V9", 0.20), 0.82)
     ],
 )
 def test_what_is_known_too_well_looks_like_a_leak(signs: Telltales, failed: list[str]) -> None:
-    gates = judge_gates(evaluation(), replace(TRAINED, telltales=signs), AcceptanceGates())
+    gates = judge_gates(evaluation(), replace(TRAINED, telltales=signs), GATES)
     assert names(gates) == failed
     leaks = [gate.explanation for gate in gates if gate.explanation.startswith("looks like a leak: ")]
     assert len(leaks) == len(failed)
@@ -168,7 +173,7 @@ def test_what_is_known_too_well_looks_like_a_leak(signs: Telltales, failed: list
 
 
 def test_gate_results_and_comparisons_survive_json() -> None:
-    gates = judge_gates(evaluation(f1=NAN), TRAINED, AcceptanceGates())
+    gates = judge_gates(evaluation(f1=NAN), TRAINED, GATES)
     read = [GateResult.from_dict(json.loads(canonical_json(gate.as_dict()))) for gate in gates]
     assert math.isnan(read[0].value)
     assert read[1:] == list(gates[1:])
@@ -177,12 +182,12 @@ def test_gate_results_and_comparisons_survive_json() -> None:
 
 
 def test_the_first_good_candidate_is_released() -> None:
-    assert decide_release(passed(), None, "manual").action == "released"
+    assert decide(passed(), None, "manual").action == "released"
 
 
 def test_a_failed_gate_rejects_whatever_the_comparison_says() -> None:
-    gates = judge_gates(evaluation(recall=0.5), TRAINED, AcceptanceGates())
-    decision = decide_release(gates, comparison(candidate_f1=0.99), "drift")
+    gates = judge_gates(evaluation(recall=0.5), TRAINED, GATES)
+    decision = decide(gates, comparison(candidate_f1=0.99), "drift")
     assert decision.action == "rejected"
     assert decision.reasons == ("recall is 0.500 on the test split, at least 0.700 is required",)
     assert json.loads(canonical_json(decision.as_dict()))["action"] == "rejected"
@@ -215,14 +220,14 @@ def test_a_failed_gate_rejects_whatever_the_comparison_says() -> None:
     ],
 )
 def test_a_candidate_has_to_beat_the_champion(changes: dict[str, Any], cause: str, action: str) -> None:
-    decision = decide_release(passed(), comparison(**changes), cause)
+    decision = decide(passed(), comparison(**changes), cause)
     assert decision.action == action
     assert all(reason for reason in decision.reasons)
 
 
 def test_the_reason_says_whether_a_gain_may_be_chance() -> None:
     lucky = comparison(candidate_f1=0.9, f1_difference=Interval(0.1, -0.01, 0.2))
-    assert decide_release(passed(), lucky, "schedule").reasons[0] == (
+    assert decide(passed(), lucky, "schedule").reasons[0] == (
         "F1 is 0.900, the champion (version 1) has 0.800 on the same rows, a difference of +0.100 "
         "(interval -0.010 to +0.200): which may be chance"
     )
@@ -231,13 +236,13 @@ def test_the_reason_says_whether_a_gain_may_be_chance() -> None:
 def test_a_comparison_of_an_earlier_version_is_read_and_its_gain_in_f1_is_not_believed() -> None:
     document = comparison(candidate_f1=0.9).as_dict()
     del document["f1_difference"]
-    decision = decide_release(passed(), ChampionComparison.from_dict(document), "schedule")
+    decision = decide(passed(), ChampionComparison.from_dict(document), "schedule")
     assert decision.action == "kept"
     assert "(interval unknown)" in decision.reasons[0]
 
 
 def test_an_older_candidate_is_told_why_it_is_not_released() -> None:
-    decision = decide_release(passed(), comparison(champion_as_of=march(9)), "manual")
+    decision = decide(passed(), comparison(champion_as_of=march(9)), "manual")
     assert decision.reasons[0].startswith("the champion (version 1) knows everything up to 2026-03-09")
 
 
@@ -285,5 +290,5 @@ def test_a_model_card_says_when_the_data_were_simulated() -> None:
 
 
 def test_a_failed_gate_stands_out_in_the_model_card() -> None:
-    gates = judge_gates(evaluation(f1=0.1), TRAINED, AcceptanceGates())
+    gates = judge_gates(evaluation(f1=0.1), TRAINED, GATES)
     assert "| F1 | 0.100 | 0.750 | FAIL |" in card(gates=gates)
