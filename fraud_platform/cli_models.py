@@ -1,4 +1,4 @@
-"""The commands about registered models: list, who decided when, promote, roll back, card.
+"""The commands about registered models: list, who decided when, promote, roll back, card, sign.
 
 What a promotion does belongs to `registry.promotion`; what is printed belongs to `terminal`.
 """
@@ -145,10 +145,7 @@ def card(
     out.print(f"card of {wanted.semver}: {output}", soft_wrap=True, highlight=False)
 
 
-def sign(
-    version: Version,
-    reason: Reason = "registered before models were signed",
-) -> None:
+def sign(version: Version, reason: Reason = "registered before models were signed") -> None:
     """Sign a registered model with the key of FRAUD_MODEL_KEY_FILE: you vouch for it, and it can be loaded again.
 
     Example: fraud-platform sign 3 --reason "compared with its training, change 4711"

@@ -263,6 +263,6 @@ def _unreadable_json(error: SettingsError) -> str:
 
 
 def variable_name(field: str) -> str:
-    """The environment variable of a field of `Settings`."""
+    """The environment variable of a field of `Settings`; of one with an alias, errors name the variable already."""
     special = {"mlflow_tracking_uri": "MLFLOW_TRACKING_URI"}
     return field if field.isupper() else special.get(field, PREFIX + field.upper())

@@ -121,9 +121,7 @@ class Champion:
     description="Runs the daily chain, or what is missing of it, for every day whose landed files ask for it.",
 )
 def landing_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
-    """Asks for each day that needs a run, oldest first; a failed one again later, three times for the same files and
-    champion.
-    """
+    """Asks for each day that needs a run, oldest first, and again for one that failed, as often as it is worth."""
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     with told_in_one_line(context.log, f"landing zone {platform.landing_url}"):
         files, label_files = platform.landing.fingerprints(), platform.landing.fingerprints("labels")

@@ -157,10 +157,12 @@ class Platform(dg.ConfigurableResource):
         """What the challenger `absent`, which cannot be asked any more, has answered about these bytes of `day`, and
         the footer of then; None where it has not.
         """
+        from fraud_platform.registry.champion import CHALLENGER_VERSION
+
         if not absent or not self.store.exists("daily_predictions", day, "parquet"):
             return None
         footer = self.store.read_table_metadata("daily_predictions", day)
-        if (footer.get("challenger_version"), footer.get("data_version")) != (absent, data_version):
+        if (footer.get(CHALLENGER_VERSION), footer.get("data_version")) != (absent, data_version):
             return None
         columns = ["transaction_id", "challenger_probability", "challenger_version"]
         return self.store.read_table("daily_predictions", day, columns), footer

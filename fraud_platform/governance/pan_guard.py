@@ -102,9 +102,36 @@ def find_card_numbers(texts: pa.Array) -> np.ndarray:
     return found
 
 
+def find_card_numbers_in_floats(values: np.ndarray) -> np.ndarray:
+    """Which of `values` (float64 [n]) are a card number read as a number: bool [n].
+
+    Only magnitudes of 13 to 19 digits are looked at, so an ordinary column costs one comparison. From 2**53 on (17
+    digits and more) float64 has lost the check digit, and the issuer digits alone decide: better one false alarm.
+    """
+    magnitudes = np.abs(values)
+    found = np.zeros(len(values), dtype=bool)
+    positions = np.flatnonzero((magnitudes >= 10.0 ** (_SHORTEST - 1)) & (magnitudes < 10.0**_LONGEST))
+    if len(positions):
+        found[positions] = [_is_card_integer(int(magnitude)) for magnitude in magnitudes[positions]]
+    return found
+
+
 def _matching(texts: pa.Array, pattern: str) -> np.ndarray:
     """The positions of the texts in which `pattern` occurs."""
     return np.flatnonzero(pc.match_substring_regex(texts, pattern).fill_null(False).to_numpy(zero_copy_only=False))
+
+
+def _is_card_integer(value: int) -> bool:
+    digits = str(value)
+    return _has_issuer(digits) and (value >= _EXACT_INTEGERS_BELOW or is_luhn_valid(digits))
+
+
+def _has_issuer(digits: str) -> bool:
+    return digits[0] in "3456" or "22" <= digits[:2] <= "27" or digits.startswith(("81", "82", "9792", "9891"))
+
+
+def _is_card_number(digits: str) -> bool:
+    return _SHORTEST <= len(digits) <= _LONGEST and _has_issuer(digits) and is_luhn_valid(digits)
 
 
 def _are_card_numbers(runs: pa.Array) -> np.ndarray:
@@ -127,33 +154,6 @@ def _are_card_numbers(runs: pa.Array) -> np.ndarray:
     has_issuer = is_range | np.isin(two, (81, 82)) | np.isin(four, (9792, 9891))
     is_card: np.ndarray = (total % 10 == 0) & has_issuer
     return is_card
-
-
-def find_card_numbers_in_floats(values: np.ndarray) -> np.ndarray:
-    """Which of `values` (float64 [n]) are a card number read as a number: bool [n].
-
-    Only magnitudes of 13 to 19 digits are looked at, so an ordinary column costs one comparison. From 2**53 on (17
-    digits and more) float64 has lost the check digit, and the issuer digits alone decide: better one false alarm.
-    """
-    magnitudes = np.abs(values)
-    found = np.zeros(len(values), dtype=bool)
-    positions = np.flatnonzero((magnitudes >= 10.0 ** (_SHORTEST - 1)) & (magnitudes < 10.0**_LONGEST))
-    if len(positions):
-        found[positions] = [_is_card_integer(int(magnitude)) for magnitude in magnitudes[positions]]
-    return found
-
-
-def _is_card_integer(value: int) -> bool:
-    digits = str(value)
-    return _has_issuer(digits) and (value >= _EXACT_INTEGERS_BELOW or is_luhn_valid(digits))
-
-
-def _has_issuer(digits: str) -> bool:
-    return digits[0] in "3456" or "22" <= digits[:2] <= "27" or digits.startswith(("81", "82", "9792", "9891"))
-
-
-def _is_card_number(digits: str) -> bool:
-    return _SHORTEST <= len(digits) <= _LONGEST and _has_issuer(digits) and is_luhn_valid(digits)
 
 
 def _card_number_spans(text: str) -> list[tuple[int, int]]:

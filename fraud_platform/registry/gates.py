@@ -5,9 +5,10 @@ Comparing with the champion does not belong here (`release`), nor does measuring
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
+from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform.training.evaluation import Evaluation
 from fraud_platform.training.leakage import REFERENCE_FRAUD_RATE, Telltales
 from fraud_platform.training.slices import Slice
@@ -16,9 +17,9 @@ from fraud_platform.training.slices import Slice
 COLLAPSE_SHARE = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AcceptanceGates:
-    """What every candidate must reach, on the test split where nothing else is said.
+    """What every candidate must reach, on the test split where nothing else is said; each is the setting of its name.
 
     Attributes:
         min_f1: least F1 at the decision threshold.
@@ -38,15 +39,20 @@ class AcceptanceGates:
     The last three are held against figures at the public file's fraud rate, whatever the rate is: see `Telltales`.
     """
 
-    min_f1: float = 0.75
-    min_precision: float = 0.80
-    min_recall: float = 0.70
-    min_average_precision: float = 0.70
-    max_train_validation_gap: float = 0.30
-    max_relative_calibration_error: float = 0.50
-    max_single_feature_average_precision: float = 0.90
-    max_single_feature_recall: float = 0.50
-    max_plausible_average_precision: float = 0.91
+    min_f1: float
+    min_precision: float
+    min_recall: float
+    min_average_precision: float
+    max_train_validation_gap: float
+    max_relative_calibration_error: float
+    max_single_feature_average_precision: float
+    max_single_feature_recall: float
+    max_plausible_average_precision: float
+
+    @classmethod
+    def of(cls, rules: ReleaseRules) -> Self:
+        """What the settings say, field by field; their defaults are the only ones."""
+        return cls(**{field.name: getattr(rules, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """The release policy as data: every limit a model meets between its test and the end of its first days, in one block.
 
-Holding figures against the limits belongs to `release`, `shadow` and `reign`; each writes down which policy it held.
+Holding figures against the limits belongs to `gates`, `release`, `shadow` and `reign`; what they decide is written down
+with the policy that was held.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fraud_platform.registry.gates import AcceptanceGates
@@ -13,17 +14,11 @@ from fraud_platform.storage import canonical_json, sha256
 _DIGEST_CHARACTERS = 12
 
 
-@dataclass(frozen=True)
-class ReleasePolicy:
-    """What a model must hold; each field is the setting of the same name.
+@dataclass(frozen=True, kw_only=True)
+class ReleasePolicy(AcceptanceGates):
+    """What a model must hold: the acceptance gates, and what comes after them; each is the setting of its name.
 
     Attributes:
-        min_f1, min_precision, min_recall, min_average_precision: floors on the test split.
-        max_train_validation_gap: how much average precision may fall from train to validation.
-        max_relative_calibration_error: most expected calibration error, as a share of the fraud rate.
-        max_single_feature_average_precision: most that a single feature may reach by itself.
-        max_single_feature_recall: most frauds it may tell from legitimate rows nearly without a mistake.
-        max_plausible_average_precision: what average precision out of fold may not be above with confidence.
         min_f1_improvement: what F1 must gain over the champion's on the same rows.
         require_approval: whether a person must approve before a model becomes champion.
         shadow_days: days a candidate scores beside the champion first; 0 releases at once.
@@ -37,31 +32,17 @@ class ReleasePolicy:
         rollback_cooldown_days: days after a rollback before the next one by itself.
     """
 
-    min_f1: float = 0.75
-    min_precision: float = 0.80
-    min_recall: float = 0.70
-    min_average_precision: float = 0.70
-    max_train_validation_gap: float = 0.30
-    max_relative_calibration_error: float = 0.50
-    max_single_feature_average_precision: float = 0.90
-    max_single_feature_recall: float = 0.50
-    max_plausible_average_precision: float = 0.91
-    min_f1_improvement: float = 0.02
-    require_approval: bool = False
-    shadow_days: int = 0
-    max_shadow_days: int = 28
-    shadow_max_alert_ratio: float = 2.0
-    shadow_max_loss: float = 0.02
-    min_matured_frauds: int = 10
-    rollback_watch_days: int = 14
-    rollback_f1_limit: float = 0.70
-    rollback_failed_days: int = 2
-    rollback_cooldown_days: int = 7
-
-    @classmethod
-    def of(cls, settings: Any) -> "ReleasePolicy":
-        """The policy that `settings` describe, field by field."""
-        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
+    min_f1_improvement: float
+    require_approval: bool
+    shadow_days: int
+    max_shadow_days: int
+    shadow_max_alert_ratio: float
+    shadow_max_loss: float
+    min_matured_frauds: int
+    rollback_watch_days: int
+    rollback_f1_limit: float
+    rollback_failed_days: int
+    rollback_cooldown_days: int
 
     @property
     def version(self) -> str:
@@ -71,8 +52,3 @@ class ReleasePolicy:
     def as_dict(self) -> Mapping[str, Any]:
         """The policy as a JSON document, its version first."""
         return {"version": self.version, **asdict(self)}
-
-    @property
-    def gates(self) -> AcceptanceGates:
-        """What a candidate must reach before anything else is asked."""
-        return AcceptanceGates(**{field.name: getattr(self, field.name) for field in fields(AcceptanceGates)})

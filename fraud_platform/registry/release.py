@@ -56,7 +56,7 @@ def decide_release(
     comparison: ChampionComparison | None,
     cause: str,
     *,
-    min_f1_improvement: float = 0.02,
+    min_f1_improvement: float,
     non_inferiority_margin: float = NON_INFERIORITY_MARGIN,
 ) -> ReleaseDecision:
     """What to do with a candidate.

@@ -97,10 +97,9 @@ def release_candidate(
     day: date,
     trigger: str,
     cause: str,
-    min_f1_improvement: float,
+    policy: ReleasePolicy,
     decided_at: datetime,
     run_id: str | None,
-    policy: ReleasePolicy | None = None,
     trained: Mapping[str, Any] | None = None,
     first_day: date | None = None,
     test: SmokeTester = smoke_test,
@@ -116,10 +115,9 @@ def release_candidate(
         day: the as-of day.
         trigger: what asked for the training.
         cause: the same in a sentence.
-        min_f1_improvement: what F1 must gain over the champion's.
+        policy: the limits to hold, and whether a shadow or an approval comes first.
         decided_at: when, UTC.
         run_id: the tracked training run; None where there is none.
-        policy: whether a shadow or an approval comes first; the defaults, which ask for neither, when None.
         trained: what the training recorded beside the model, see `model_metadata`.
         first_day: first day the model decides about, or scores in shadow; the day after `day` when None. Days that were
             decided while it was made keep their decisions, so a caller who knows of such days names a later one.
@@ -157,8 +155,7 @@ def release_candidate(
     champion = champion_of(registry)
     stored = validation["comparison"]
     comparison = ChampionComparison.from_dict(stored) if stored else None
-    decision = decide_release(gates, comparison, trigger, min_f1_improvement=min_f1_improvement)
-    rules = policy or ReleasePolicy(min_f1_improvement=min_f1_improvement)
+    decision = decide_release(gates, comparison, trigger, min_f1_improvement=policy.min_f1_improvement)
     action: ReleaseAction
     if version.champion_from or version.shadow_until:
         # That it reigned, or what its shadow came to, is history, which a second look does not change.
@@ -169,7 +166,7 @@ def release_candidate(
             decision = ReleaseDecision(action, (reason,), trigger, gates, comparison)
     else:
         _require_current_champion(validation, comparison, champion)
-        action = _action(decision, champion, rules)
+        action = _action(decision, champion, policy)
         # A model that knows all of a day must not be the one that decides about it, nor be compared on it.
         begins = first_day or day + timedelta(days=1)
         version = _carry_out(
@@ -184,7 +181,7 @@ def release_candidate(
         )
         champion = version if action == "released" else champion
     metadata = model_metadata(version, bundle, validation, trained or {})
-    version = registry.annotate(version, {"policy_version": rules.version})
+    version = registry.annotate(version, {"policy_version": policy.version})
     return Release(
         version=version,
         action=action,
@@ -193,9 +190,9 @@ def release_candidate(
         cause=cause,
         champion=champion.semver if champion else None,
         decided_at=decided_at,
-        model_card=f"{card}\n{standing_markdown(version, rules.version)}",
+        model_card=f"{card}\n{standing_markdown(version, policy.version)}",
         metadata=metadata,
-        policy=rules,
+        policy=policy,
     )
 
 

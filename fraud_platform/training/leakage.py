@@ -5,6 +5,7 @@ The limits, and what follows from them, belong to the acceptance gates.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from fraud_platform.training.prevalence import legitimate_weight, row_weights
 REFERENCE_FRAUD_RATE = 492 / 284_807
 # Of the rows beyond a value, the share that must be frauds for the value to tell them from the others.
 NEARLY_ALL = 0.95
+# Of the bootstrap: how many samples, and which quantile of them is the lower end of a 95 % interval.
 _SAMPLES, _LOWER_END = 200, 0.025
 
 
@@ -86,8 +88,5 @@ def telltales(rows: LabelledRows, answers: np.ndarray, *, seed: int) -> Telltale
         legitimate_weight=weight,
     )
     bound = float(np.quantile(sampled.average_precision()[1:], _LOWER_END))
-    return Telltales(max(strongest, key=_value), max(purest, key=_value), bound)
-
-
-def _value(feature: SingleFeature) -> float:
-    return feature.value
+    by_value = attrgetter("value")
+    return Telltales(max(strongest, key=by_value), max(purest, key=by_value), bound)

@@ -17,7 +17,7 @@ from fraud_platform.features.profile import Profile, profile_table
 from fraud_platform.features.schema import FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from fraud_platform.metrics import average_precision
 from fraud_platform.training.bundle import SCORE_COLUMN, ModelBundle
-from fraud_platform.training.calibration import fit_calibration
+from fraud_platform.training.calibration import Calibration, fit_calibration
 from fraud_platform.training.candidates import Candidate
 from fraud_platform.training.contest import Contender, Contest, hold_contest
 from fraud_platform.training.cross_fitting import forward
@@ -26,14 +26,14 @@ from fraud_platform.training.ensembles import EnsembleEstimator
 from fraud_platform.training.estimators import ALL_CORES, Estimator
 from fraud_platform.training.evaluation import Evaluation, evaluate
 from fraud_platform.training.fitting import FitRows, Parameters, one_blas_thread
-from fraud_platform.training.leakage import telltales
+from fraud_platform.training.leakage import Telltales, telltales
 from fraud_platform.training.sampling import subsample_legitimate
 from fraud_platform.training.thresholds import POLICIES, DecisionTerms, DecisionThreshold, Policy, choose_threshold
 from fraud_platform.training.tuning import SearchBudget
 
 # The final fit's limit, so that half a year of full days still fits into memory and an afternoon.
 REFIT_LEGITIMATE_LIMIT = 1_000_000
-# How well a model knows its own rows shows on these as on all.
+# On all frauds and so many legitimate rows, a model's figure on what it has seen is that on all rows, to within luck.
 SEEN_LEGITIMATE_LIMIT = 60_000
 
 
@@ -46,7 +46,8 @@ class DecisionRules:
         min_precision: precision floor of "precision_floor", in [0, 1].
         review_cost: what looking into one alert costs, in the currency of `Amount`.
         reviews_per_day: how many alerts a day can be looked into.
-        development_share: which share of their days' transactions the rows hold that thresholds are chosen on.
+        development_share: the share of its days' transactions that thresholds are chosen on, in (0, 1]; see
+            `splitting.development_share`.
     """
 
     policy: Policy = "max_f1"
@@ -72,6 +73,31 @@ class TrainingResult:
     contenders: tuple[Contender, ...]
     out_of_fold: Evaluation
     forward: Evaluation | None
+
+
+@dataclass(frozen=True)
+class _FinishedModel:
+    """The contest's winner, ready to be sealed, and what was found out on the way.
+
+    Attributes:
+        estimator: fitted to all rows.
+        calibration: of its out-of-fold answers.
+        probabilities: these answers, calibrated, [n].
+        thresholds: by each policy.
+        out_of_fold: see `TrainingResult`.
+        forward: see `TrainingResult`.
+        signs_of_a_leak: what is known too well if there is too much of it.
+        seen_average_precision: on rows it was fitted on, which trees bring to 1.
+    """
+
+    estimator: Estimator
+    calibration: Calibration
+    probabilities: np.ndarray
+    thresholds: Mapping[Policy, DecisionThreshold]
+    out_of_fold: Evaluation
+    forward: Evaluation | None
+    signs_of_a_leak: Telltales
+    seen_average_precision: float
 
 
 @one_blas_thread()
@@ -113,8 +139,6 @@ def train(
         DataError: too few frauds in either set of rows.
         ValueError: no candidate.
     """
-    from joblib import cpu_count
-
     if not candidates:
         raise ValueError("train at least one candidate")
     for name, rows in (("training", train), ("validation", validation)):
@@ -135,37 +159,17 @@ def train(
         known_points=known,
         report=on_progress or (lambda line: None),
     )
-    winner = contest.winner
-    # The fits that are left need nothing of what is concluded meanwhile.
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        everything = np.arange(development.row_count)
-        fits = [
-            pool.submit(member.fit, development, everything, REFIT_LEGITIMATE_LIMIT, threads=ALL_CORES)
-            for member in winner.members
-        ]
-        looking_ahead = pool.submit(forward, winner.members, development)
-        calibration = fit_calibration(winner.out_of_fold, development.labels, weights=development.weights, seed=seed)
-        probabilities = calibration.apply(winner.out_of_fold)
-        thresholds = _thresholds(probabilities, development, rules)
-        judged = _evaluate(probabilities, development, thresholds, rules, seed)
-        signs_of_a_leak = telltales(development, probabilities, seed=seed)
-    members = [fit.result() for fit in fits]
-    estimator = members[0] if len(members) == 1 else EnsembleEstimator(members)
-    seen_average_precision = _seen_average_precision(estimator, development, seed)
-    ahead = None
-    if (answered := looking_ahead.result()) is not None:
-        later, answers = answered
-        ahead = _evaluate(calibration.apply(answers), development.take(later), thresholds, rules, seed)
-    scores = pd.DataFrame({SCORE_COLUMN: probabilities})
+    finished = _finish(contest.winner, development, rules=rules, seed=seed)
+    scores = profile_table(pd.DataFrame({SCORE_COLUMN: finished.probabilities}), [SCORE_COLUMN])
     bundle = ModelBundle(
-        algorithm=winner.name,
+        algorithm=contest.winner.name,
         feature_names=FEATURE_NAMES,
         feature_schema_version=FEATURE_SCHEMA_VERSION,
-        estimator=estimator,
-        calibration=calibration,
-        threshold=thresholds[rules.policy],
-        alternatives=tuple(threshold for policy, threshold in thresholds.items() if policy != rules.policy),
-        baseline=Profile({**baseline.select(FEATURE_NAMES).columns, **profile_table(scores, [SCORE_COLUMN]).columns}),
+        estimator=finished.estimator,
+        calibration=finished.calibration,
+        threshold=finished.thresholds[rules.policy],
+        alternatives=tuple(threshold for policy, threshold in finished.thresholds.items() if policy != rules.policy),
+        baseline=Profile({**baseline.select(FEATURE_NAMES).columns, **scores.columns}),
         provenance={
             "as_of": as_of.isoformat(),
             "data_version": data_version,
@@ -174,17 +178,51 @@ def train(
             "legitimate_weight": development.legitimate_weight,
             "known_points": known,
             "baseline_average_precision": contest.baseline_average_precision,
-            "telltales": signs_of_a_leak.as_dict(),
-            "out_of_fold": judged.as_dict(),
-            "forward": ahead.as_dict() if ahead else None,
-            "candidates": _candidate_table(contest, train.row_count, development, seen_average_precision),
+            "telltales": finished.signs_of_a_leak.as_dict(),
+            "out_of_fold": finished.out_of_fold.as_dict(),
+            "forward": finished.forward.as_dict() if finished.forward else None,
+            "candidates": _candidate_table(contest, train.row_count, development, finished.seen_average_precision),
             "rows": {
                 name: {"row_count": rows.row_count, "fraud_count": rows.fraud_count}
                 for name, rows in (("train", train), ("validation", validation))
             },
         },
     )
-    return TrainingResult(bundle, contest.contenders, judged, ahead)
+    return TrainingResult(bundle, contest.contenders, finished.out_of_fold, finished.forward)
+
+
+def _finish(winner: Contender, rows: LabelledRows, *, rules: DecisionRules, seed: int) -> _FinishedModel:
+    """The winner, fitted to `rows`, while what its out-of-fold answers to them tell is concluded beside."""
+    from joblib import cpu_count
+
+    everything = np.arange(rows.row_count)
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        fits = [
+            pool.submit(member.fit, rows, everything, REFIT_LEGITIMATE_LIMIT, threads=ALL_CORES)
+            for member in winner.members
+        ]
+        looking_ahead = pool.submit(forward, winner.members, rows)
+        calibration = fit_calibration(winner.out_of_fold, rows.labels, weights=rows.weights, seed=seed)
+        probabilities = calibration.apply(winner.out_of_fold)
+        thresholds = _thresholds(probabilities, rows, rules)
+        judged = _evaluate(probabilities, rows, thresholds, rules, seed)
+        signs_of_a_leak = telltales(rows, probabilities, seed=seed)
+    members = [fit.result() for fit in fits]
+    estimator = members[0] if len(members) == 1 else EnsembleEstimator(members)
+    ahead = None
+    if (answered := looking_ahead.result()) is not None:
+        later, answers = answered
+        ahead = _evaluate(calibration.apply(answers), rows.take(later), thresholds, rules, seed)
+    return _FinishedModel(
+        estimator=estimator,
+        calibration=calibration,
+        probabilities=probabilities,
+        thresholds=thresholds,
+        out_of_fold=judged,
+        forward=ahead,
+        signs_of_a_leak=signs_of_a_leak,
+        seen_average_precision=_seen_average_precision(estimator, rows, seed),
+    )
 
 
 def _thresholds(probabilities: np.ndarray, rows: LabelledRows, rules: DecisionRules) -> dict[Policy, DecisionThreshold]:
@@ -218,7 +256,7 @@ def _evaluate(
 
 
 def _seen_average_precision(estimator: Estimator, rows: LabelledRows, seed: int) -> float:
-    """On rows the model was fitted on, which trees bring to 1: all frauds, and legitimate rows for all of them."""
+    """The figure on rows the model was fitted on: all frauds, and some legitimate rows that are weighted for all."""
     chosen, weights = subsample_legitimate(rows.labels, SEEN_LEGITIMATE_LIMIT, np.random.default_rng(seed))
     seen = FitRows.of(rows, chosen, weights)
     return average_precision(seen.labels, estimator.predict_probability(seen.features), seen.weights)

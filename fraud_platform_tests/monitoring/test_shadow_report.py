@@ -1,5 +1,6 @@
 """A challenger beside the champion: agreement, alerts and scores of both, computed by hand."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -15,10 +16,12 @@ from fraud_platform.registry.champion import (
     CHALLENGER_VERSION,
 )
 from fraud_platform.registry.policy import ReleasePolicy
+from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform.storage import canonical_json
 
 DAY = date(2026, 3, 10)
 BEFORE = DAY - timedelta(days=1)
+POLICY = ReleasePolicy.of(ReleaseRules())
 
 
 def scored(prefix: str) -> pd.DataFrame:
@@ -45,7 +48,7 @@ def report(labels_by_day: dict[date, pd.DataFrame], **changes) -> ShadowReport:
         "labels_by_day": labels_by_day,
         "label_facts": {day: LabelFacts.of_text({}) for day in (*labels_by_day, DAY)},
         "rules": LabelRules(delay_days=7, rolling_days=7),
-        "policy": ReleasePolicy(shadow_days=2, min_matured_frauds=2),
+        "policy": replace(POLICY, shadow_days=2, min_matured_frauds=2),
         **changes,
     }
     return shadow_report(DAY, Shadow("2", threshold=0.5, scored_days=(BEFORE, DAY)), **given)
@@ -81,7 +84,7 @@ def without_answers(footers: dict[date, dict[str, str]]) -> ShadowReport:
     """The report of `DAY` where nobody scored it beside the champion."""
     shadow = shadow_of_day(DAY, footers, threshold_of=lambda version: 0.5)
     nothing = {"champion": "1", "predictions_by_day": {}, "labels_by_day": {}, "label_facts": {}}
-    return shadow_report(DAY, shadow, rules=LabelRules(delay_days=7), policy=ReleasePolicy(), **nothing)
+    return shadow_report(DAY, shadow, rules=LabelRules(delay_days=7), policy=POLICY, **nothing)
 
 
 def test_a_day_without_a_challenger_has_nothing_to_compare():

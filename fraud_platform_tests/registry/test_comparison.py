@@ -46,7 +46,7 @@ def test_the_champion_with_noise_added_is_never_released():
 
 def test_a_candidate_that_knows_more_is_released():
     comparison = compared(line(1, 1, 1), rows(0))
-    assert decide_release((), comparison, "schedule").action == "released"
+    assert decide_release((), comparison, "schedule", min_f1_improvement=0.02).action == "released"
     assert comparison.f1_difference.value == pytest.approx(comparison.candidate_f1 - comparison.champion_f1)
 
 

@@ -11,8 +11,8 @@ from fraud_platform.errors import RegistryError
 from fraud_platform.registry.mlflow_connection import MlflowConnection
 from fraud_platform.registry.mlflow_tracker import MlflowTracker, TrainingFacts, evaluation_metrics, prepare_experiment
 from fraud_platform.registry.provenance import CodeProvenance
+from fraud_platform_tests.registry.judged_figures import NAN, evaluation
 from fraud_platform_tests.registry.registration import march
-from fraud_platform_tests.registry.test_release import NAN, evaluation
 
 FACTS = TrainingFacts(
     as_of=march(8),

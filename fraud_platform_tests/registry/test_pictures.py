@@ -10,13 +10,16 @@ from fraud_platform.registry import pictures
 from fraud_platform.registry.gates import AcceptanceGates
 from fraud_platform.registry.pictures import EXPLAINED_LEGITIMATE, validation_pictures
 from fraud_platform.registry.validation import validate
+from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
+
+GATES = AcceptanceGates.of(ReleaseRules())
 
 
 @pytest.fixture(scope="module")
 def drawn():
     bundle, rows = candidate(), judging_rows()
-    validation = validate(bundle, rows, gates=AcceptanceGates(), champion=None, seed=3)
+    validation = validate(bundle, rows, gates=GATES, champion=None, seed=3)
     return validation_pictures(bundle, rows, validation, seed=3)
 
 
@@ -35,7 +38,7 @@ def test_simulated_data_is_named_on_each(monkeypatch, origin, note):
     for name in ("precision_recall", "roc", "reliability", "confusion_matrix", "contributions"):
         monkeypatch.setattr(pictures, f"plot_{name}", lambda *figures, note, **options: notes.append(note) or b"")
     bundle, rows = candidate(rounds=2, origin=origin), judging_rows()
-    validation_pictures(bundle, rows, validate(bundle, rows, gates=AcceptanceGates(), champion=None, seed=3), seed=3)
+    validation_pictures(bundle, rows, validate(bundle, rows, gates=GATES, champion=None, seed=3), seed=3)
     assert notes == [note] * 5
 
 
@@ -48,7 +51,7 @@ def test_every_fraud_and_a_sample_of_the_rest_are_explained(monkeypatch):
         "contributions",
         lambda self, matrix: explained.append(matrix) or contributions(self, matrix),
     )
-    validation_pictures(bundle, rows, validate(bundle, rows, gates=AcceptanceGates(), champion=None, seed=3), seed=3)
+    validation_pictures(bundle, rows, validate(bundle, rows, gates=GATES, champion=None, seed=3), seed=3)
     (matrix,) = explained
     assert len(matrix) == rows.fraud_count + EXPLAINED_LEGITIMATE
     frauds = rows.features[rows.labels == 1]

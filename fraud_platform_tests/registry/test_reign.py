@@ -6,14 +6,17 @@ import pytest
 
 from fraud_platform.registry.policy import ReleasePolicy
 from fraud_platform.registry.reign import Pooled, Reign, judge_reign
+from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform_tests.registry.registration import march
 
-POLICY = ReleasePolicy(
-    min_matured_frauds=10,
-    rollback_watch_days=14,
-    rollback_f1_limit=0.7,
-    rollback_failed_days=2,
-    rollback_cooldown_days=7,
+POLICY = ReleasePolicy.of(
+    ReleaseRules(
+        min_matured_frauds=10,
+        rollback_watch_days=14,
+        rollback_f1_limit=0.7,
+        rollback_failed_days=2,
+        rollback_cooldown_days=7,
+    )
 )
 # F1 = 2 TP / (2 TP + FP + FN).
 POOR = Pooled(true_positives=8, false_positives=8, false_negatives=2)  # 16 / 26 = .615 on 10 frauds

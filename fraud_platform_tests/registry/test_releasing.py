@@ -14,11 +14,13 @@ from fraud_platform.registry.promotion import promote_version
 from fraud_platform.registry.releasing import release_candidate
 from fraud_platform.registry.shadow import begin_shadow, challenger_of_day, end_shadow, superseded_by
 from fraud_platform.registry.validation import validate, validation_document
+from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform_tests.registry.candidates import candidate, judging_rows
 from fraud_platform_tests.registry.registration import NOON, champions, march, register
 from fraud_platform_tests.registry.test_promotion import does_not_load, well
 
-PASSING = AcceptanceGates(min_f1=0.1, min_precision=0.1, min_recall=0.1, min_average_precision=0.1)
+POLICY = ReleasePolicy.of(ReleaseRules())
+PASSING = AcceptanceGates.of(ReleaseRules(min_f1=0.1, min_precision=0.1, min_recall=0.1, min_average_precision=0.1))
 FAILING = replace(PASSING, min_f1=0.99)
 
 
@@ -38,7 +40,7 @@ def release(registry, bundle, *, gates=PASSING, day=8, champion=None, **changes)
         "day": march(day),
         "trigger": "manual",
         "cause": "by hand",
-        "min_f1_improvement": 0.02,
+        "policy": POLICY,
         "decided_at": NOON,
         "run_id": None,
         "test": well,
@@ -66,7 +68,7 @@ def test_days_that_were_decided_while_a_model_was_made_keep_their_decisions(regi
 def test_a_shadow_begins_on_the_first_undecided_day(registry, bundle):
     first = release(registry, bundle, day=7)
     rival = candidate(note="made over two days")
-    facts = {"trigger": "drift", "champion": (first.version, bundle), "policy": ReleasePolicy(shadow_days=7)}
+    facts = {"trigger": "drift", "champion": (first.version, bundle), "policy": replace(POLICY, shadow_days=7)}
     assert release(registry, rival, day=8, first_day=march(11), **facts).action == "shadow"
     shadowed = [challenger_of_day(registry, march(day)) for day in (9, 10, 11)]
     assert [version.version if version else None for version in shadowed] == [None, None, "2"]
@@ -136,7 +138,7 @@ def test_a_validation_of_another_bundle_is_refused(registry, bundle):
             day=march(8),
             trigger="manual",
             cause="by hand",
-            min_f1_improvement=0.02,
+            policy=POLICY,
             decided_at=NOON,
             run_id=None,
         )
@@ -171,7 +173,7 @@ def test_a_bundle_that_does_not_score_in_a_fresh_process_is_not_released(registr
 
 # -- a shadow or an approval first ------------------------------------------------------------------------------------
 
-SHADOWED = ReleasePolicy(shadow_days=7)
+SHADOWED = replace(POLICY, shadow_days=7)
 
 
 def rival_of(first, registry, bundle, **changes):
@@ -219,7 +221,7 @@ def test_what_a_shadow_came_to_is_not_changed_by_a_later_look(registry, bundle):
 
 
 def test_where_approval_is_required_even_the_first_model_waits_for_a_person(registry, bundle):
-    waiting = release(registry, bundle, policy=ReleasePolicy(require_approval=True))
+    waiting = release(registry, bundle, policy=replace(POLICY, require_approval=True))
     assert (waiting.action, waiting.champion) == ("approval", None)
     assert champions(registry, 9) == [None]
     approved = {"reason": "looked at it", "changed_at": NOON, "is_approval_required": True, "test": well}

@@ -8,9 +8,10 @@ import pytest
 from fraud_platform.registry.gates import AcceptanceGates
 from fraud_platform.registry.policy import ReleasePolicy
 from fraud_platform.registry.shadow import ShadowFigures, judge_shadow
+from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform.settings import Settings
 
-POLICY = ReleasePolicy(shadow_days=7, max_shadow_days=28, min_matured_frauds=10, shadow_max_loss=0.02)
+POLICY = ReleasePolicy.of(ReleaseRules(shadow_days=7, max_shadow_days=28, min_matured_frauds=10, shadow_max_loss=0.02))
 EQUAL = ShadowFigures(
     day_count=7,
     transaction_count=1_000,
@@ -62,18 +63,13 @@ def test_where_approval_is_required_a_good_shadow_asks_for_it():
     assert judge_shadow(EQUAL, replace(POLICY, require_approval=True)).action == "approve"
 
 
-def test_every_limit_is_a_setting_of_the_same_name_and_default():
-    assert ReleasePolicy.of(Settings()) == ReleasePolicy()
-    assert {field.name for field in fields(ReleasePolicy)} <= set(Settings.model_fields)
-
-
-def test_every_acceptance_gate_is_a_setting():
-    settings = Settings(**{field.name: 0.123 for field in fields(AcceptanceGates)})
-
-    assert set(asdict(ReleasePolicy.of(settings).gates).values()) == {0.123}
+def test_every_limit_is_a_setting_of_the_same_name_and_every_release_setting_is_a_limit():
+    assert {field.name for field in fields(ReleasePolicy)} == set(ReleaseRules.model_fields)
+    told = Settings(**{field.name: 0.123 for field in fields(AcceptanceGates)})
+    assert set(asdict(AcceptanceGates.of(told)).values()) == {0.123}
 
 
 def test_any_limit_changes_the_name_of_the_policy():
-    assert ReleasePolicy().version == ReleasePolicy().version
+    assert replace(POLICY).version == POLICY.version
     names = {replace(POLICY, **{field.name: 1}).version for field in fields(POLICY)}
     assert len(names) == len(fields(POLICY))

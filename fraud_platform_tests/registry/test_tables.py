@@ -7,7 +7,7 @@ import pytest
 
 from fraud_platform.registry.tables import candidates_markdown, evaluation_markdown
 from fraud_platform.training.slices import slice_decisions
-from fraud_platform_tests.registry.test_release import evaluation
+from fraud_platform_tests.registry.judged_figures import evaluation
 
 ROW = {
     "name": "lightgbm",

@@ -17,6 +17,7 @@ from fraud_platform.registry.validation import (
     validate,
     validation_document,
 )
+from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform.storage import canonical_json
 from fraud_platform.training.evaluation import Interval
 from fraud_platform.training.leakage import SingleFeature, Telltales
@@ -24,7 +25,7 @@ from fraud_platform_tests.registry.candidates import candidate, judging_rows
 from fraud_platform_tests.registry.registration import march, register
 
 # Floors these small models reach, so that the tests choose what fails.
-LOW = AcceptanceGates(min_f1=0.1, min_precision=0.1, min_recall=0.1, min_average_precision=0.1)
+LOW = AcceptanceGates.of(ReleaseRules(min_f1=0.1, min_precision=0.1, min_recall=0.1, min_average_precision=0.1))
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,6 @@ from fraud_platform.training.calibration import fit_calibration
 from fraud_platform.training.candidates import CANDIDATES, Candidate
 from fraud_platform.training.cross_fitting import Member, forward, out_of_fold
 from fraud_platform.training.dataset import LabelledRows
-from fraud_platform.training.leakage import SingleFeature, telltales
 from fraud_platform.training.thresholds import POLICIES
 from fraud_platform.training.training import DecisionRules, TrainingResult, train
 from fraud_platform.training.tuning import SearchBudget
@@ -176,39 +175,6 @@ def test_the_stated_fraud_rate_reaches_threshold_figures_and_provenance() -> Non
     assert np.average(bundle.predict(both.features), weights=both.weights) == pytest.approx(share, rel=0.5)
     blind = train_small(("logistic_regression",)).bundle
     assert np.average(blind.predict(both.features), weights=both.weights) > 2 * share
-
-
-def test_a_feature_that_knows_the_answer_is_named() -> None:
-    rows = make_rows(900, 70)
-    leaky = replace(rows, features=rows.features.copy())
-    leaky.features[:, FEATURE_NAMES.index("V20")] = -rows.labels
-    assert telltales(leaky, leaky.features[:, 0], seed=1).strongest == SingleFeature("V20", 1.0)
-    assert telltales(rows, rows.features[:, 0], seed=1).strongest.value < 0.9
-
-
-def test_a_feature_that_knows_the_answer_at_times_is_named() -> None:
-    # 40,000 legitimate rows beside 70 frauds: at the reference rate each stands for 1.01.
-    rows = make_rows(40_000, 70)
-    leaky = replace(rows, features=rows.features.copy())
-    position = FEATURE_NAMES.index("V20")
-    leaky.features[np.flatnonzero(rows.labels)[:42], position] = 1_000.0
-    found = telltales(leaky, leaky.features[:, 0], seed=1)
-    assert found.purest == SingleFeature("V20", pytest.approx(42 / 70))
-    assert found.strongest.value < 0.9
-    # With one legitimate row there, and one more that is counted, 42 of 44 are frauds, still 95 %; with two, no longer.
-    for legitimate, is_told in ((1, True), (2, False)):
-        leaky.features[np.flatnonzero(rows.labels == 0)[:legitimate], position] = 1_000.0
-        told = telltales(leaky, leaky.features[:, 0], seed=1).purest
-        assert (told == SingleFeature("V20", pytest.approx(42 / 70))) is is_told
-
-
-def test_features_that_know_the_answer_together_are_noticed() -> None:
-    rows, generator = make_rows(900, 70), np.random.default_rng(4)
-    knowing = rows.labels + generator.normal(0.0, 0.01, rows.row_count)
-    assert telltales(rows, knowing, seed=1).average_precision_bound == 1.0
-    # Every tenth fraud unknown: about a tenth of average precision is lost, and the bound lies below that.
-    some = np.where(np.cumsum(rows.labels) % 10 == 0, 0.0, knowing)
-    assert 0.75 < telltales(rows, some, seed=1).average_precision_bound < 0.91
 
 
 def test_the_forward_figure_comes_from_models_of_the_days_before(result: TrainingResult) -> None:

@@ -61,10 +61,9 @@ def model_release(
         day=day,
         trigger=mask_card_numbers(context.run.tags.get(TRIGGER_TAG, "manual")),
         cause=mask_card_numbers(context.run.tags.get(CAUSE_TAG, "by hand")),
-        min_f1_improvement=platform.settings.min_f1_improvement,
+        policy=platform.policy,
         decided_at=datetime.now(UTC),
         run_id=run_id,
-        policy=platform.policy,
         trained=trained,
         first_day=platform.first_undecided_day(day),
     )

@@ -156,7 +156,7 @@ def validation_metrics(
     validation = validate(
         trained_model,
         test,
-        gates=platform.policy.gates,
+        gates=platform.policy,
         champion=platform.champion_beside(trained_model.digest),
         seed=settings.seed,
         legitimate_weight=test.legitimate_weight,
