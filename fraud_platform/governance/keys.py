@@ -3,6 +3,7 @@
 What is signed with them does not belong here: `audit_entry` and `registry.model_signature` do that.
 """
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from fraud_platform.errors import PlatformError
@@ -13,14 +14,14 @@ _SHORTEST_BYTES = 16
 
 
 def read_key(file: str | Path, *, setting: str) -> bytes:
-    """The key in `file`, which `setting` names, without white space around it.
+    """The key in `file`, which `setting` names, without a byte order mark and white space around it.
 
     Raises:
         PlatformError: there is none, or it is too short.
     """
     path = Path(file).expanduser()
     try:
-        key = read_small_file(path).strip()
+        key = read_small_file(path).removeprefix(BOM_UTF8).strip()
     except OSError as error:
         raise PlatformError(f"{setting}: {path} cannot be read ({error.strerror}); nothing is done") from None
     if len(key) < _SHORTEST_BYTES:
