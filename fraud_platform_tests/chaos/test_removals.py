@@ -62,7 +62,6 @@ def test_a_retention_killed_while_files_go_is_completed_by_the_same_job(grown):
     gone = set(life.before.files) - set(life.after.files)
     moments = kill_moments(grown, RETENTION, "unlink")
     # One more: the log, which goes to cold storage.
-    print(gone, len(moments), life.operations)
     assert len(moments) == len(gone) + 1
     assert "logs/2020-01-01/run-1/step.err.gz" in life.after.files
     for moment in moments:
