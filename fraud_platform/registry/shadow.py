@@ -75,7 +75,7 @@ def begin_shadow(registry: ModelRegistry, version: ModelVersion, *, first_day: d
             end_shadow(registry, other, last_day=first_day - timedelta(days=1))
             registry.mark_rejected(other, _superseded(version))
     if (before := _shadow_of(version)) is not None and before[0] < first_day:
-        # Those days are scored with it whenever they are scored again. First, so that a crash loses none; twice is once.
+        # Days that are scored again are scored with it again. First, so that a crash loses none; twice is once.
         known = dict.fromkeys((*version.earlier_shadows, before))
         registry.annotate(version, {"earlier_shadows": format_shadows(known)})
     registry.annotate(version, {"shadow_from": first_day.isoformat(), "shadow_until": None})

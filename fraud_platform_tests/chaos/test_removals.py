@@ -42,7 +42,7 @@ def test_an_erasure_killed_while_tables_are_rewritten_is_completed_by_the_same_c
     grown.do("erase never-seen")
     work = f"erase {a_learned_transaction(grown)}"
     grown.live(work)
-    for moment in kill_moments(grown, work, "write"):
+    for moment in (*kill_moments(grown, work, "link"), *kill_moments(grown, work, "write")):
         assert_survives_being_killed(grown, work, moment)
 
 

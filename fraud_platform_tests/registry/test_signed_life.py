@@ -25,7 +25,7 @@ def test_signed_models_live_as_others_do_and_nothing_else_decides(copied_home, t
         return str(home().platform.registry.find("champion").version)
 
     # The champion of before there was a key.
-    with pytest.raises(PlatformError, match="version 1 is not signed.*`fraud-platform sign 1`") as refused:
+    with pytest.raises(PlatformError, match=r"version 1 is not signed.*`fraud-platform sign 1`") as refused:
         home().materialise(DECIDED, FIFTH)
     assert "\n" not in str(refused.value)
     assert type_in("sign", "1").code == 0
