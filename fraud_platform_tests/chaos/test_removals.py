@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -55,14 +55,15 @@ def test_a_retention_killed_while_files_go_is_completed_by_the_same_job(grown):
     log = grown.home / "dagster" / "compute_logs" / "run-1" / "step.err"
     log.parent.mkdir(parents=True)
     log.write_text("of long ago")
-    long_ago = datetime.combine(date(2020, 1, 1), datetime.min.time(), UTC).timestamp()
-    os.utime(log, (long_ago, long_ago))
+    long_ago = datetime.now(UTC) - timedelta(days=100)
+    os.utime(log, (long_ago.timestamp(), long_ago.timestamp()))
     grown.live(RETENTION)
     life = grown.lives[RETENTION]
     gone = set(life.before.files) - set(life.after.files)
     moments = kill_moments(grown, RETENTION, "unlink")
     # One more: the log, which goes to cold storage.
     assert len(moments) == len(gone) + 1
-    assert "logs/2020-01-01/run-1/step.err.gz" in life.after.files
-    for moment in moments:
+    assert f"logs/{long_ago.date()}/run-1/step.err.gz" in life.after.files
+    # The first, one in between, and the last.
+    for moment in moments[:: len(moments) // 2]:
         assert_survives_being_killed(grown, RETENTION, moment)
