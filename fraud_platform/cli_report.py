@@ -46,7 +46,8 @@ def report(
     facts = gather(period, store=store, registry=open_registry(), trail=trail_of(settings))
     champion = facts.tenures[-1].version if facts.tenures else None
     stored = stored_card(store, champion) if champion is not None else None
-    counts = count_period(period, store=store, rules=LabelRules.of(settings)) if quarter is not None else None
+    rules, hindsight = LabelRules.of(settings), facts.hindsight_days
+    counts = count_period(period, store=store, rules=rules, without=hindsight) if quarter is not None else None
     markdown = period_report(
         facts,
         sections=[audit_counts(counts).as_markdown()] if counts is not None else [],

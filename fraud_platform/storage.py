@@ -86,7 +86,7 @@ def written_in_parts(path: UPath) -> Iterator[IO[bytes]]:
             path.fs.invalidate_cache()
             path.fs.put_file(file.name, path.path)
         return
-    _remove_abandoned(path)
+    remove_abandoned(path)
     with _named_when_written(path, os.replace) as file:
         yield file
 
@@ -110,6 +110,7 @@ def create_exclusively(path: UPath, data: bytes) -> None:
                 raise FileExistsError(errno.EEXIST, "exists already", str(path)) from error
             raise
         return
+    remove_abandoned(path)
     with _named_when_written(path, os.link) as file:
         file.write(data)
 
@@ -141,8 +142,10 @@ def _writer(process: int | str) -> str:
     return f"{platform.node()}-{process}"
 
 
-def _remove_abandoned(path: UPath) -> None:
-    """Removes what a writer of `path` on this machine left behind when it was killed."""
+def remove_abandoned(path: UPath) -> None:
+    """Removes what a writer of `path` on this machine left behind when it was killed; an object store keeps nothing."""
+    if is_remote(path):
+        return
     for entry in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(_writer(''))}*.partial"):
         process = entry.name.removeprefix(f".{path.name}.{_writer('')}").split(".")[0]
         if process.isdecimal() and not is_alive(int(process)):

@@ -1,14 +1,16 @@
 """Erases transactions from the whole platform: tombstones, models that learned from them, tables, audit, Dagster.
 
 How rows leave a file belongs to `governance.erasure`. The order is that of safety: first the tombstones, so that
-nothing comes in again; then the models, while the splits still say who learned from what; then the tables. Dying in
-between loses nothing: the same call goes on where it stopped.
+nothing comes in again; then the models; then the audit trail is told, and only then the tables are rewritten, splits
+with a footer that still says who was learned from. Dying in between loses nothing: the same call goes on where it
+stopped. What runs meanwhile may have read the transactions before; the same call, once it has ended, finds that, too.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -32,7 +34,10 @@ RAW = "raw_transactions"
 TABLES = (RAW, "features", "confirmed_labels", "splits", "daily_predictions", "review_queue")
 RETRAINING_NEEDED = "retraining_needed"
 _LEARNED_SPLITS = ("train", "validation")
-_AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+# In the footer of splits: the pseudonyms of erased transactions that a model was to learn from.
+_ERASED_LEARNED = "erased_learned"
+_AT_WORK = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING)
+_HAVE_ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Erasure:
         learned: registered models that learned from an erased transaction and must be trained again.
         unknown: models that may have: their splits are no longer stored, but their window held the day.
         landed: landed files that still hold an erased transaction.
-        runs: Dagster runs at work, which may store what they had read before.
+        runs: Dagster runs that were at work meanwhile, which may have stored what they had read before.
     """
 
     pseudonyms: Mapping[str, str]
@@ -77,40 +82,57 @@ def erase(
         search_all_landed: look into every landed file, not only into those of the days concerned.
         step: called with a sentence before each piece of work.
     """
+    began = datetime.now(UTC)
+    at_work = _at_work(instance)
     step("leaving tombstones")
     pseudonyms = leave_tombstones(platform.storage_url, transaction_ids)
     step("looking for the transactions in every stored table")
     holdings = list(find_transactions(platform.store, TABLES, transaction_ids))
     step("looking for models that learned from them")
-    learned, unknown = _models(platform, holdings)
+    learned, unknown = _models(platform, holdings, pseudonyms)
+    _mark(platform, learned, reason)
+    # Before the first table changes: whoever does it again after a crash no longer finds what has gone already.
+    for transaction_id, pseudonym in pseudonyms.items():
+        held = Counter(holding.asset for holding in holdings if transaction_id in holding.transaction_ids)
+        details = {"files": dict(held), "models": [version.semver for version in learned]}
+        platform.audit.record("erasure", subject=f"transaction/{pseudonym}", reason=reason, details=details)
+    refresh = _Footers(platform, pseudonyms)
+    rows: Counter[str] = Counter()
+    for holding in holdings:
+        step(f"rewriting {holding.asset} of {holding.day}")
+        metadata = {"erased_rows": len(holding.transaction_ids)}
+        instance.report_runless_asset_event(
+            dg.AssetObservation(holding.asset, partition=holding.day.isoformat(), metadata=metadata)
+        )
+        rows[holding.asset] += _rewrite(platform, holding, refresh)
+    step("looking for landed files that hold them")
+    days = sorted({holding.day for holding in holdings})
+    # A day may have landed without ever having been ingested.
+    told = {day for day in map(day_in_identifier, transaction_ids) if day}
+    landed = list(landed_with(platform.landing, transaction_ids, None if search_all_landed else {*days, *told}))
+    ended = dg.RunsFilter(statuses=_HAVE_ENDED, updated_after=began)
+    at_work |= {**_at_work(instance), **dict.fromkeys(run.run_id for run in instance.get_runs(ended))}
+    return Erasure(pseudonyms, dict(rows), days, learned, unknown, landed, list(at_work))
+
+
+def _at_work(instance: DagsterInstance) -> dict[str, None]:
+    """The runs at work now, in the order of Dagster's list."""
+    return dict.fromkeys(run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=_AT_WORK)))
+
+
+def _mark(platform: Platform, learned: Sequence["ModelVersion"], reason: str) -> None:
+    """Says of each of the models, once, that it must be trained again."""
+    marked = platform.registry.notes(RETRAINING_NEEDED)
     for version in learned:
-        platform.registry.note(version, RETRAINING_NEEDED, "learned from a transaction that was erased")
+        if version.version in marked:
+            continue
         platform.audit.record(
             "retraining_needed",
             subject=f"model/{version.semver}",
             reason=reason,
             details={"version": version.version, "as_of": version.as_of.isoformat()},
         )
-    refresh = _Footers(platform, pseudonyms)
-    rows: Counter[str] = Counter()
-    for holding in holdings:
-        step(f"rewriting {holding.asset} of {holding.day}")
-        count = _rewrite(platform, holding, refresh)
-        rows[holding.asset] += count
-        instance.report_runless_asset_event(
-            dg.AssetObservation(holding.asset, partition=holding.day.isoformat(), metadata={"erased_rows": count})
-        )
-    step("looking for landed files that hold them")
-    days = sorted({holding.day for holding in holdings})
-    # A day may have landed without ever having been ingested.
-    told = {day for day in map(day_in_identifier, transaction_ids) if day}
-    landed = list(landed_with(platform.landing, transaction_ids, None if search_all_landed else {*days, *told}))
-    for transaction_id, pseudonym in pseudonyms.items():
-        held = Counter(holding.asset for holding in holdings if transaction_id in holding.transaction_ids)
-        details = {"files": dict(held), "models": [version.semver for version in learned]}
-        platform.audit.record("erasure", subject=f"transaction/{pseudonym}", reason=reason, details=details)
-    at_work = instance.get_runs(dg.RunsFilter(statuses=_AT_WORK))
-    return Erasure(pseudonyms, dict(rows), days, learned, unknown, landed, [run.run_id for run in at_work])
+        platform.registry.note(version, RETRAINING_NEEDED, "learned from a transaction that was erased")
 
 
 @dataclass(frozen=True)
@@ -126,6 +148,7 @@ class _Footers:
             RAW: self._raw,
             "features": self._features,
             "confirmed_labels": self._labels,
+            "splits": self._splits,
             "daily_predictions": self._predictions,
         }
         return others.get(asset, lambda remaining, footer, holding: dict(footer))
@@ -153,6 +176,11 @@ class _Footers:
         days = LabelFacts.of_text(footer).transaction_days
         return dict(footer) if days is None else {**footer, **LabelFacts.of_table(remaining, days).as_text()}
 
+    def _splits(self, remaining: "pd.DataFrame", footer: Mapping[str, str], holding: Holding) -> dict[str, str]:
+        learned = {self.pseudonyms[name] for name in _learned_from(self.platform, holding)}
+        told = sorted({*_erased_learned(footer), *learned})
+        return {**footer, _ERASED_LEARNED: json.dumps(told)} if told else dict(footer)
+
     def _predictions(self, remaining: "pd.DataFrame", footer: Mapping[str, str], holding: Holding) -> dict[str, str]:
         from fraud_platform.scoring.scorer import profile_scores
 
@@ -173,13 +201,20 @@ def _rewrite(platform: Platform, holding: Holding, footers: _Footers) -> int:
     return erase_from(platform.store, holding, footers.of(holding.asset))
 
 
-def _models(platform: Platform, holdings: Sequence[Holding]) -> tuple[list["ModelVersion"], list["ModelVersion"]]:
-    """Registered models that learned from what the holdings hold, and those of which that is no longer known."""
+def _models(
+    platform: Platform, holdings: Sequence[Holding], pseudonyms: Mapping[str, str]
+) -> tuple[list["ModelVersion"], list["ModelVersion"]]:
+    """Registered models that learned from what is to be erased, and those of which that is no longer known."""
     versions = platform.registry.versions()
-    trained_as_of = {
-        holding.day for holding in holdings if holding.asset == "splits" and _has_learned(platform, holding)
-    }
     split_days = set(platform.store.days("splits", "parquet"))
+    trained_as_of = {
+        holding.day for holding in holdings if holding.asset == "splits" and _learned_from(platform, holding)
+    }
+    # Rewritten before this call: by one that was interrupted, or under a training that had read them.
+    wanted = set(pseudonyms.values())
+    trained_as_of |= {
+        day for day in split_days if wanted & _erased_learned(platform.store.read_table_metadata("splits", day))
+    }
     event_days = [holding.day for holding in holdings if holding.asset in (RAW, "features")]
     window = platform.settings.training_window_days
     learned = [version for version in versions if version.as_of in trained_as_of]
@@ -191,7 +226,12 @@ def _models(platform: Platform, holdings: Sequence[Holding]) -> tuple[list["Mode
     return learned, unknown
 
 
-def _has_learned(platform: Platform, holding: Holding) -> bool:
+def _learned_from(platform: Platform, holding: Holding) -> frozenset[str]:
+    """Which of the transactions that a file of splits holds are there to be learned from."""
     splits = platform.store.read_table("splits", holding.day, ["transaction_id", "split"])
-    held = splits[splits["transaction_id"].isin(holding.transaction_ids)]
-    return bool(held["split"].isin(_LEARNED_SPLITS).any())
+    is_wanted = splits["transaction_id"].isin(holding.transaction_ids) & splits["split"].isin(_LEARNED_SPLITS)
+    return frozenset(splits.loc[is_wanted, "transaction_id"])
+
+
+def _erased_learned(footer: Mapping[str, str]) -> set[str]:
+    return set(json.loads(footer.get(_ERASED_LEARNED, "[]")))

@@ -3,8 +3,10 @@
 What a shared, production instance uses instead is configuration, not code, and does not belong here.
 """
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,27 @@ def dagster_home() -> Path:
     return Path(chosen) if chosen else home_from_environment() / "dagster"
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """A block that one process at a time is in; the lock is the folder itself and goes with whoever holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class HomeStorage(DagsterSqliteStorage):
     """SQLite below `$FRAUD_HOME/dagster`: `dagster dev`, the command line and tests share one history."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None):
-        super().__init__(base_dir, inst_data)
-        self._run_storage = OpenRunStorage.from_local(_runs_directory(base_dir))
-        self._event_log_storage = OpenEventLogStorage(_event_logs_directory(base_dir))
+        # Two processes that prepare a new database at once both note its revision, and it could never be opened again.
+        with _alone_in(Path(base_dir)):
+            super().__init__(base_dir, inst_data)
+            self._run_storage = OpenRunStorage.from_local(_runs_directory(base_dir))
+            self._event_log_storage = OpenEventLogStorage(_event_logs_directory(base_dir))
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

@@ -55,11 +55,12 @@ def apply_retention(context: dg.OpExecutionContext, config: RetentionConfig) -> 
     details = {"files": counts, "before": today.isoformat(), "run_id": context.run_id}
     platform.audit.record("retention", subject="storage", reason="older than the settings allow", details=details)
     for each in expired:
-        remove(platform.store, each)
         if each.rule.asset in (*DAILY_ASSETS, *RETRAINING_ASSETS):
-            # Dagster cannot forget a single partition: the day stays green, and this says why it is empty.
+            # Dagster cannot forget a single partition: the day stays green, and this says why it is empty. Told before,
+            # because whoever goes on after a crash no longer finds what has gone.
             metadata = {"removed_by": each.rule.setting}
             context.log_event(dg.AssetObservation(each.rule.asset, partition=each.day.isoformat(), metadata=metadata))
+        remove(platform.store, each)
     for log in logs:
         archive(log, cold)
     for folder in archives:

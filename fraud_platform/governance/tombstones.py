@@ -23,7 +23,7 @@ import numpy as np
 from upath import UPath
 
 from fraud_platform.errors import PlatformError
-from fraud_platform.storage import create_exclusively, is_remote, open_location
+from fraud_platform.storage import create_exclusively, is_remote, open_location, remove_abandoned
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,13 +110,13 @@ def leave_tombstones(storage_url: str | os.PathLike[str], transaction_ids: Itera
     """
     folder, key = open_location(storage_url) / FOLDER, key_of(storage_url)
     pseudonyms = {transaction_id: pseudonym_of(transaction_id, key) for transaction_id in transaction_ids}
-    present = _names(folder)
+    # Whoever made the key is not asked again, and may have been killed when the key had its name.
+    remove_abandoned(folder / _KEY)
     for pseudonym in pseudonyms.values():
-        if pseudonym not in present:
-            try:
-                create_exclusively(folder / pseudonym, b"")
-            except FileExistsError:
-                continue
+        try:
+            create_exclusively(folder / pseudonym, b"")
+        except FileExistsError:
+            continue
     return pseudonyms
 
 

@@ -3,7 +3,7 @@
 What the counts say belongs to `fairness`, the page around it to `period_report`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 
 from fraud_platform.day_store import DayStore
@@ -14,7 +14,9 @@ from fraud_platform.monitoring.performance import UNKNOWN
 from fraud_platform.monitoring.period import Period
 
 
-def count_period(period: Period, *, store: DayStore, rules: LabelRules) -> DecisionCounts | None:
+def count_period(
+    period: Period, *, store: DayStore, rules: LabelRules, without: Collection[date] = ()
+) -> DecisionCounts | None:
     """Every decision of the period whose transaction is still stored, by band; None without any.
 
     Days are read one at a time, so that a quarter needs no more memory than its largest day.
@@ -23,21 +25,22 @@ def count_period(period: Period, *, store: DayStore, rules: LabelRules) -> Decis
         period: which days.
         store: of `daily_predictions`, `raw_transactions` (for the amounts) and `confirmed_labels`.
         rules: when labels count.
+        without: days that do not count, such as those decided in hindsight.
     """
     facts = {
         arrival: LabelFacts.of_text(store.read_table_metadata("confirmed_labels", arrival))
         for arrival in store.days("confirmed_labels", "parquet")
     }
     total = None
-    for counts in _days(period, store, facts, rules):
+    for counts in _days(period, store, facts, rules, without):
         total = counts if total is None else total + counts
     return total
 
 
 def _days(
-    period: Period, store: DayStore, facts: Mapping[date, LabelFacts], rules: LabelRules
+    period: Period, store: DayStore, facts: Mapping[date, LabelFacts], rules: LabelRules, without: Collection[date]
 ) -> Iterator[DecisionCounts]:
-    kept = set(store.days("raw_transactions", "parquet"))
+    kept = set(store.days("raw_transactions", "parquet")) - set(without)
     for day in store.days("daily_predictions", "parquet"):
         if period.covers(day) and day in kept:
             yield _one_day(day, store, facts, rules)

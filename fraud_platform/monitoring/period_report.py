@@ -67,7 +67,7 @@ def _hindsight(facts: PeriodFacts) -> Sequence[str]:
     which = f"{len(days)} days, {days[0]} to {days[-1]}, were" if len(days) > 1 else f"1 day, {days[0]}, was"
     return (
         f"{which} decided in hindsight, by a model that had learned from them: they count in no figure of how right it "
-        "was.",
+        "was, and not in the fairness audit.",
     )
 
 

@@ -50,6 +50,7 @@ class ModelVersion:
         promotion_reason: why it was promoted last.
         shadow_from: first day it scored beside the champion; None where it never did.
         shadow_until: last day it did; None while it does.
+        earlier_shadows: first and last day of each shadow before that.
         signature: HMAC of the digest, where models are signed.
     """
 
@@ -71,6 +72,7 @@ class ModelVersion:
     promotion_reason: str | None = None
     shadow_from: date | None = None
     shadow_until: date | None = None
+    earlier_shadows: tuple[tuple[date, date], ...] = ()
     signature: str | None = None
 
 

@@ -3,7 +3,7 @@
 Changing them does not belong here (`record_registry`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
@@ -99,6 +99,7 @@ class Snapshot:
                 promotion_reason=tags.get("promotion_reason"),
                 shadow_from=_day(tags.get("shadow_from")),
                 shadow_until=_day(tags.get("shadow_until")),
+                earlier_shadows=parse_shadows(tags.get("earlier_shadows", "")),
                 signature=tags.get(SIGNATURE_TAG),
             )
         except (KeyError, ValueError) as error:
@@ -164,6 +165,17 @@ class Snapshot:
         if not days and self.champion is not None and self.champion in self.records:
             days = [self.model_version(self.champion).as_of]
         return self.champion_on(min(days)) if days else None
+
+
+def format_shadows(shadows: Iterable[tuple[date, date]]) -> str:
+    """First and last days as a tag keeps them: `2026-03-09/2026-03-15, ...`."""
+    return ", ".join(f"{first}/{last}" for first, last in shadows)
+
+
+def parse_shadows(text: str) -> tuple[tuple[date, date], ...]:
+    """What `format_shadows` has written; ValueError where somebody else has."""
+    pairs = (each.split("/") for each in text.split(", ") if each)
+    return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in pairs)
 
 
 def _day(text: str | None) -> date | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from fraud_platform.registry.policy import ReleasePolicy
 from fraud_platform.registry.registry import CHALLENGER, ModelRegistry, ModelVersion
+from fraud_platform.registry.registry_snapshot import format_shadows
 
 ShadowAction = Literal["wait", "extend", "promote", "reject", "approve"]
 
@@ -73,6 +74,10 @@ def begin_shadow(registry: ModelRegistry, version: ModelVersion, *, first_day: d
         if CHALLENGER in other.aliases and other.version != version.version:
             end_shadow(registry, other, last_day=first_day - timedelta(days=1))
             registry.mark_rejected(other, _superseded(version))
+    if (before := _shadow_of(version)) is not None and before[0] < first_day:
+        # Days that are scored again are scored with it again. First, so that a crash loses none; twice is once.
+        known = dict.fromkeys((*version.earlier_shadows, before))
+        registry.annotate(version, {"earlier_shadows": format_shadows(known)})
     registry.annotate(version, {"shadow_from": first_day.isoformat(), "shadow_until": None})
     return registry.set_stage(version, "Staging", reason=reason)
 
@@ -107,9 +112,17 @@ def _is_in_shadow(version: ModelVersion, day: date) -> bool:
         return False
     if version.shadow_from is None:
         return CHALLENGER in version.aliases
-    is_over = version.shadow_until is not None or CHALLENGER not in version.aliases
-    last_day = version.shadow_until or (day if not is_over else version.shadow_from)
-    return version.shadow_from <= day <= last_day
+    if version.shadow_until is None and CHALLENGER in version.aliases and version.shadow_from <= day:
+        return True
+    shadows = (*version.earlier_shadows, *filter(None, [_shadow_of(version)]))
+    return any(first_day <= day <= last_day for first_day, last_day in shadows)
+
+
+def _shadow_of(version: ModelVersion) -> tuple[date, date] | None:
+    """First and last day of the latest shadow; of one whose alias was taken away by hand, the first day is known."""
+    if version.shadow_from is None:
+        return None
+    return version.shadow_from, version.shadow_until or version.shadow_from
 
 
 def judge_absence(missed_days: int, problem: str, policy: ReleasePolicy) -> ShadowVerdict:

@@ -160,9 +160,13 @@ class Installation:
         self.do(f"ingest {LEARNED[0]} {LEARNED[-1]}")
         self.do(f"retrain {LEARNED[-1]}")
         for work in (DAILY, RETRAINING):
-            self.save(work)
-            before, outcome = self.state(), self.do(work)
-            self.lives[work] = Life(before, self.state(), tuple(outcome.report["operations"]), outcome.seconds)
+            self.live(work)
+
+    def live(self, work: str) -> None:
+        """One step from what is stored now, undisturbed; what was before and after it is remembered."""
+        self.save(work)
+        before, outcome = self.state(), self.do(work)
+        self.lives[work] = Life(before, self.state(), tuple(outcome.report["operations"]), outcome.seconds)
 
     def move_to(self, bucket: Bucket) -> "Installation":
         """The same installation with landing zone and storage in an object store; its home stays where it is."""

@@ -76,7 +76,7 @@ def assert_nothing_is_half_there(installation: Installation, work: str) -> None:
             known = (life.before.files.get(name), life.after.files.get(name))
             different = [line for line in life.after.differences(now) if line.startswith(f"{name}: ")]
             assert content in known, f"neither as before nor as it will be: {different}"
-    lost = set(life.before.files) - set(now.files)
+    lost = set(life.before.files) & set(life.after.files) - set(now.files)
     assert not lost, f"lost: {lost}"
 
 

@@ -56,9 +56,9 @@ def perform(told: Mapping[str, Any]) -> int:
 
     recorder = install(told["fault"])
     report: dict[str, Any] = {"error": None}
-    step, *days = told["work"].split()
+    step, *words = told["work"].split()
     try:
-        STEPS[step](*map(date.fromisoformat, days))
+        STEPS[step](*words)
     except Exception as error:  # noqa: BLE001 - whatever it is, the test is told
         traceback.print_exc()
         report["error"] = f"{type(error).__name__}: {error}"
@@ -69,25 +69,26 @@ def perform(told: Mapping[str, Any]) -> int:
     return 0 if report["error"] is None else 1
 
 
-def ingest(first: date, last: date) -> None:
+def ingest(first: str, last: str) -> None:
     """Some days, read in one run."""
     from fraud_platform.defs import runs
     from fraud_platform.defs.instance import open_instance
 
     with open_instance() as instance:
-        runs.run_range(_definitions(), instance, ("raw_transactions", "confirmed_labels", "features"), first, last)
+        assets = ("raw_transactions", "confirmed_labels", "features")
+        runs.run_range(_definitions(), instance, assets, date.fromisoformat(first), date.fromisoformat(last))
 
 
-def daily(day: date) -> None:
+def daily(day: str) -> None:
     """The daily chain of one day."""
     from fraud_platform.defs import runs
     from fraud_platform.defs.instance import open_instance
 
     with open_instance() as instance:
-        runs.run_day(_definitions(), instance, "daily", day)
+        runs.run_day(_definitions(), instance, "daily", date.fromisoformat(day))
 
 
-def retrain(day: date) -> None:
+def retrain(day: str) -> None:
     """The retraining chain as of one day."""
     from fraud_platform.defs import runs
     from fraud_platform.defs.instance import open_instance
@@ -95,7 +96,26 @@ def retrain(day: date) -> None:
 
     with open_instance() as instance:
         tags = {TRIGGER_TAG: "drift", CAUSE_TAG: "a trial"}
-        runs.run_day(_definitions(), instance, "retraining", day, tags=tags)
+        runs.run_day(_definitions(), instance, "retraining", date.fromisoformat(day), tags=tags)
+
+
+def erase(*transaction_ids: str) -> None:
+    """Removes transactions for good."""
+    from fraud_platform.defs import erasing
+    from fraud_platform.defs.deployments import platform_of
+    from fraud_platform.defs.instance import open_instance
+    from fraud_platform.settings import load_settings
+
+    with open_instance() as instance:
+        erasing.erase(platform_of(load_settings()), instance, transaction_ids, reason="a trial")
+
+
+def retain() -> None:
+    """Removes what is older than the settings allow."""
+    from fraud_platform.defs.instance import open_instance
+
+    with open_instance() as instance:
+        _definitions().resolve_job_def("retention").execute_in_process(instance=instance)
 
 
 def nothing() -> None:
@@ -103,7 +123,14 @@ def nothing() -> None:
     time.sleep(0)
 
 
-STEPS: Mapping[str, Any] = {"ingest": ingest, "daily": daily, "retrain": retrain, "nothing": nothing}
+STEPS: Mapping[str, Any] = {
+    "ingest": ingest,
+    "daily": daily,
+    "retrain": retrain,
+    "erase": erase,
+    "retain": retain,
+    "nothing": nothing,
+}
 
 
 def _definitions() -> Any:

@@ -9,9 +9,12 @@ import pytest
 
 from fraud_platform.defs import erasing
 from fraud_platform.defs.erasing import RETRAINING_NEEDED, TABLES, Erasure, erase
+from fraud_platform.features import engineering
 from fraud_platform.features.profile import Profile, profile_table
 from fraud_platform.features.schema import FEATURE_NAMES
 from fraud_platform.scoring.scorer import profile_scores
+from fraud_platform.settings import load_settings
+from fraud_platform.training import training
 from fraud_platform_tests.platform_home import INGESTED, SCORED, PlatformHome, day_number
 
 DAY, LAST = day_number(2), day_number(4)
@@ -196,9 +199,66 @@ def test_an_erasure_that_was_interrupted_is_completed_by_the_same_call(scored_ho
     monkeypatch.undo()
     erased(scored_home, gone)
     assert files_with(scored_home, gone) == []
+    # What had gone before is on record all the same, and so is what is left to do.
+    first, _ = [entry.details for entry in scored_home.platform.audit.entries() if entry.event == "erasure"]
+    assert first == {"files": dict.fromkeys(TABLES, 1), "models": ["1.0.0"]}
     versions = {
         asset: scored_home.store.read_table_metadata(asset, DAY)["data_version"]
         for asset in ("raw_transactions", "features", "daily_predictions", "quarantine")
     }
     assert len(set(versions.values())) == 1
     assert scored_home.platform.registry.notes(RETRAINING_NEEDED)
+
+
+def test_what_a_day_stores_while_an_erasure_works_is_found_by_the_same_call_again(copied_home, monkeypatch):
+    gone, meanwhile = a_transaction(copied_home, "train"), []
+    real = engineering.build_features
+
+    def read_before(table: pd.DataFrame) -> pd.DataFrame:
+        meanwhile.append(erased(copied_home, gone))
+        return real(table)
+
+    monkeypatch.setattr(engineering, "build_features", read_before)
+    result = copied_home.attempt("daily", DAY, ["raw_transactions", "features"])
+    monkeypatch.undo()
+    assert result.success
+    assert meanwhile[0].runs == [result.run_id]
+    assert files_with(copied_home, gone) == [f"storage/features/{DAY}.parquet"]
+    again = erased(copied_home, gone)
+    assert (again.rows, again.runs) == ({"features": 1}, [])
+    assert files_with(copied_home, gone) == []
+
+
+def test_a_run_that_ends_while_an_erasure_works_is_named_too(copied_home):
+    gone, ran = a_transaction(copied_home, "train"), []
+
+    def step(what: str) -> None:
+        if what.startswith("rewriting features"):
+            ran.append(copied_home.materialise(INGESTED, day_number(1)).run_id)
+
+    assert erased(copied_home, gone, step=step).runs == ran
+    assert erased(copied_home, gone).runs == []
+
+
+def test_a_model_that_was_learning_while_an_erasure_worked_is_marked_by_the_same_call_again(copied_home, monkeypatch):
+    gone, meanwhile = a_transaction(copied_home, "train"), []
+    real = training.train
+
+    def read_before(*rows: object, **options: object) -> object:
+        meanwhile.append(erased(copied_home, gone))
+        return real(*rows, **options)
+
+    monkeypatch.setattr(training, "train", read_before)
+    # Another model than the one that is there.
+    monkeypatch.setenv("FRAUD_CANDIDATES", '["logistic_regression"]')
+    home = PlatformHome(load_settings(), copied_home.instance)
+    result = home.retrain(LAST)
+    assert meanwhile[0].runs == [result.run_id]
+    assert [version.version for version in meanwhile[0].learned] == ["1"]
+    again = erased(home, gone)
+    assert ([version.version for version in again.learned], again.rows, again.runs) == (["1", "2"], {}, [])
+    assert set(home.platform.registry.notes(RETRAINING_NEEDED)) == {"1", "2"}
+    erased(home, gone)
+    entries = [entry for entry in home.platform.audit.entries() if entry.event == "retraining_needed"]
+    assert [entry.details["version"] for entry in entries] == ["1", "2"]
+    assert files_with(home, gone) == []

@@ -1,6 +1,7 @@
 """The history that stays open: the same files as Dagster's own, heard by whoever watches, cleared when asked."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import pytest
@@ -28,6 +29,16 @@ def open_at(tmp_path, monkeypatch):
         return DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path / "dagster"), overrides=overrides))
 
     return open_instance
+
+
+def test_an_empty_home_may_be_opened_by_several_at_once(tmp_path):
+    for attempt in range(3):
+        folder = str(tmp_path / str(attempt))
+        with ThreadPoolExecutor(6) as pool:
+            for storage in pool.map(lambda _, where=folder: HomeStorage(where), range(6)):
+                storage.dispose()
+        # Whoever comes later finds one revision, not several.
+        HomeStorage(folder).dispose()
 
 
 def test_stock_dagster_reads_what_was_written(open_at):

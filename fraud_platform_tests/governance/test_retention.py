@@ -10,6 +10,7 @@ from fraud_platform.day_store import DayStore
 from fraud_platform.errors import PlatformError
 from fraud_platform.governance.log_retention import archive, expired_archives, old_logs, remove_archive
 from fraud_platform.governance.retention import expired_days, remove, retention_rules
+from fraud_platform.settings import Settings
 from fraud_platform.storage import open_location
 
 TODAY = date(2026, 11, 25)
@@ -55,6 +56,42 @@ def test_a_day_is_kept_for_its_period_and_not_a_day_longer(store):
     assert list(expired_days(store, rules(), TODAY)) == []
     assert store.days("drift_report", "json") == [ago(30), ago(29)]
     assert store.days("something_else", "json") == [ago(9999)]
+
+
+@pytest.mark.parametrize(
+    ("today", "first_kept"),
+    [
+        (date(2028, 2, 28), date(2028, 1, 29)),
+        (date(2028, 2, 29), date(2028, 1, 30)),  # a leap day is a day
+        (date(2028, 3, 1), date(2028, 1, 31)),
+        (date(2027, 3, 1), date(2027, 1, 30)),  # without one
+        (date(2100, 3, 1), date(2100, 1, 30)),  # no leap year, though 100 is divisible by four
+        (date(2026, 12, 31), date(2026, 12, 1)),
+        (date(2027, 1, 1), date(2026, 12, 2)),
+    ],
+)
+def test_a_period_counts_days_over_leap_days_and_new_year(tmp_path, today, first_kept):
+    store = DayStore.at(tmp_path)
+    for day in (first_kept - timedelta(days=1), first_kept, today):
+        store.write_json("drift_report", day, {})
+    expired = [each.day for each in expired_days(store, rules(), today)]
+    assert expired == [first_kept - timedelta(days=1)]
+
+
+def test_the_periods_that_are_told_in_years_hold_whole_years_whatever_leap_days_lie_in_them():
+    settings = Settings()
+    days_by_years = {
+        7: (settings.retention_decisions_days, settings.retention_transactions_days, settings.retention_reports_days),
+        1: (settings.retention_cold_log_days,),
+    }
+    for number in range(8 * 366):
+        made = date(2020, 1, 1) + timedelta(days=number)
+        for years, periods in days_by_years.items():
+            # What is made on a leap day has its anniversary on 1 March.
+            is_leap_day = (made.month, made.day) == (2, 29)
+            anniversary = date(made.year + years, 3, 1) if is_leap_day else made.replace(year=made.year + years)
+            # Kept on the last day before.
+            assert all((anniversary - timedelta(days=1) - made).days <= days for days in periods), (made, years)
 
 
 @pytest.mark.parametrize("kind", ["transactions", "features"])

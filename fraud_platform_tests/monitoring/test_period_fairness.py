@@ -55,6 +55,17 @@ def test_days_add_up_and_labels_count_once_they_are_mature(tmp_path: Path):
     assert band.transactions == total.transactions
 
 
+def test_days_decided_in_hindsight_do_not_count(tmp_path: Path):
+    store = DayStore.at(str(tmp_path))
+    write_day(store, march(1), [1, 1, 0])
+    write_day(store, march(2), [1, 0])
+
+    counts = count_period(QUARTER, store=store, rules=RULES, without=[march(1)])
+
+    assert (counts.first_day, counts.total.transactions, counts.total.alerts) == (march(2), 2, 1)
+    assert count_period(QUARTER, store=store, rules=RULES, without=[march(1), march(2)]) is None
+
+
 def test_nothing_is_counted_of_days_outside_or_without_transactions(tmp_path: Path):
     store = DayStore.at(str(tmp_path))
     write_day(store, date(2026, 4, 1), [1])

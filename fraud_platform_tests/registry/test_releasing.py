@@ -243,6 +243,21 @@ def test_a_new_challenger_ends_the_shadow_of_the_one_before(registry, bundle):
     assert [challenger_of_day(registry, march(day)).version for day in (9, 10, 11)] == ["2", "2", "3"]
 
 
+def test_a_second_shadow_leaves_the_days_of_the_first_as_they_were(registry):
+    twice = register(registry, "twice", as_of=march(1))
+    begin_shadow(registry, twice, first_day=march(2), reason="a first time")
+    end_shadow(registry, registry.find("1"), last_day=march(4))
+    registry.set_stage("1", "None", reason="put aside")
+    again = begin_shadow(registry, registry.find("1"), first_day=march(8), reason="a second time")
+    assert (again.shadow_from, again.shadow_until) == (march(8), None)
+    assert again.earlier_shadows == ((march(2), march(4)),)
+    in_shadow = [challenger_of_day(registry, march(day)) is not None for day in (1, 2, 4, 5, 7, 8, 20)]
+    assert in_shadow == [False, True, True, False, False, True, True]
+    end_shadow(registry, again, last_day=march(9))
+    third = begin_shadow(registry, registry.find("1"), first_day=march(8), reason="the same once more")
+    assert third.earlier_shadows == again.earlier_shadows
+
+
 def test_a_challenger_that_cannot_score_keeps_nobody_from_deciding(registry):
     begin_shadow(registry, register(registry, "no bundle"), first_day=march(2), reason="by mistake")
     found = challenger_for_day(registry, march(2))
