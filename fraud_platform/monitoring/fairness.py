@@ -163,8 +163,8 @@ def period_markdown(counts: DecisionCounts | None) -> str:
     if counts is not None:
         return audit_counts(counts).as_markdown()
     return (
-        "## Fairness and bias\n\nNot applicable: no decision of the period can be counted, because its transactions are "
-        "no longer stored or it was made in hindsight.\n"
+        "## Fairness and bias\n\nNot applicable: no decision of the period can be counted, because its transactions "
+        "are no longer stored or it was made in hindsight.\n"
     )
 
 
