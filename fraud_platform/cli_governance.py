@@ -181,6 +181,6 @@ def erase(
     print_erasure(erased)
     if erased.runs:
         raise PlatformError(
-            f"{len(erased.runs)} Dagster runs are at work and may store what they had read before (first: "
+            f"{len(erased.runs)} Dagster runs were at work and may store what they had read before (first: "
             f"{erased.runs[0]}); run the same command again once they have ended"
         )

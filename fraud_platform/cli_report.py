@@ -28,7 +28,7 @@ def report(
 
     Example: fraud-platform report --month 2026-10 --output october.html
     """
-    from fraud_platform.monitoring.fairness import audit_counts
+    from fraud_platform.monitoring.fairness import period_markdown
     from fraud_platform.monitoring.outcome import LabelRules
     from fraud_platform.monitoring.period import Period, gather
     from fraud_platform.monitoring.period_fairness import count_period
@@ -46,11 +46,14 @@ def report(
     facts = gather(period, store=store, registry=open_registry(), trail=trail_of(settings))
     champion = facts.tenures[-1].version if facts.tenures else None
     stored = stored_card(store, champion) if champion is not None else None
-    rules, hindsight = LabelRules.of(settings), facts.hindsight_days
-    counts = count_period(period, store=store, rules=rules, without=hindsight) if quarter is not None else None
+    sections = []
+    if quarter is not None:
+        rules = LabelRules.of(settings)
+        counts = count_period(period, store=store, rules=rules, without=facts.hindsight_days)
+        sections = [period_markdown(counts)]
     markdown = period_report(
         facts,
-        sections=[audit_counts(counts).as_markdown()] if counts is not None else [],
+        sections=sections,
         card=stored["markdown"] if stored is not None else None,
         semver=champion.semver if champion is not None else None,
     )

@@ -103,7 +103,9 @@ def _reach_registry(settings: Settings) -> str:
         require_signature(champion, key)
         if key is None and champion.signature is not None:
             # Scoring goes on: without a key nobody asks. That must not happen unnoticed.
-            raise PlatformError(f"the champion is signed, but {SETTING} is not set, so that nobody looks at signatures")
+            raise PlatformError(
+                f"the champion is signed, but {SETTING} is not set, so that nobody looks at signatures; set it again"
+            )
     name = champion.semver if champion else "none"
     return f"{masked(settings.tracking_url)} can be written: {len(versions)} models, champion: {name}"
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fraud_platform.errors import PlatformError
+from fraud_platform.errors import ModelError, PlatformError
 from fraud_platform.logs import event_record
 from fraud_platform.storage import is_storage_failure
 
@@ -108,7 +108,8 @@ def told_in_one_line(log: logging.Logger, what: str) -> Iterator[None]:
 def remedy_for(error: BaseException) -> str | None:
     """What to do about `error`; empty where its message says so itself, None where nothing better is known."""
     for link in _chain(error):
-        if type(link) is PlatformError:
+        # A RegistryError does not know how the registry is started.
+        if type(link) in (PlatformError, ModelError):
             return ""
         code = getattr(link, "response", None)
         if isinstance(code, dict) and (remedy := _BY_CODE.get(code.get("Error", {}).get("Code", ""))):

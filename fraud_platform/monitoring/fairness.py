@@ -158,6 +158,16 @@ def audit_counts(counts: DecisionCounts, *, confidence: float = 0.95) -> Fairnes
     return FairnessAudit(counts.first_day, counts.last_day, tuple(bands), counts.total, confidence)
 
 
+def period_markdown(counts: DecisionCounts | None) -> str:
+    """The audit of a period as a section of its report; without a decision that counts, that there is none."""
+    if counts is not None:
+        return audit_counts(counts).as_markdown()
+    return (
+        "## Fairness and bias\n\nNot applicable: no decision of the period can be counted, because its transactions "
+        "are no longer stored or it was made in hindsight.\n"
+    )
+
+
 def _rate(counts: BandCounts, rate: str, confidence: float) -> Interval:
     hits, trials = {
         "alert_rate": (counts.alerts, counts.transactions),

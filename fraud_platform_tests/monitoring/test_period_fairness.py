@@ -8,6 +8,7 @@ import pandas as pd
 
 from fraud_platform.day_store import DayStore
 from fraud_platform.ingestion.label_lookup import LabelFacts
+from fraud_platform.monitoring.fairness import period_markdown
 from fraud_platform.monitoring.outcome import LabelRules
 from fraud_platform.monitoring.period import Period
 from fraud_platform.monitoring.period_fairness import count_period
@@ -63,7 +64,10 @@ def test_days_decided_in_hindsight_do_not_count(tmp_path: Path):
     counts = count_period(QUARTER, store=store, rules=RULES, without=[march(1)])
 
     assert (counts.first_day, counts.total.transactions, counts.total.alerts) == (march(2), 2, 1)
-    assert count_period(QUARTER, store=store, rules=RULES, without=[march(1), march(2)]) is None
+    assert "2 decisions of 2026-03-02 to 2026-03-02, 1 alerts" in period_markdown(counts)
+    nothing = count_period(QUARTER, store=store, rules=RULES, without=[march(1), march(2)])
+    assert nothing is None
+    assert "Not applicable" in period_markdown(nothing)
 
 
 def test_nothing_is_counted_of_days_outside_or_without_transactions(tmp_path: Path):

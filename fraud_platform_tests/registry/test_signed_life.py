@@ -48,6 +48,7 @@ def test_signed_models_live_as_others_do_and_nothing_else_decides(copied_home, t
             answer = type_in(*command)
             assert (answer.code, "Traceback" in answer.err) == (1, False)
             assert words in " ".join((answer.out + answer.err).split()), command
+            assert "start the MLflow server" not in answer.out
         monkeypatch.setenv("FRAUD_MODEL_KEY_FILE", str(key))
         assert champion() == "2"
     assert type_in("rollback", "--reason", "worse").code == 0
