@@ -3,6 +3,7 @@
 What is served belongs to the exporter.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -38,5 +39,7 @@ def exporter(
     except OSError as error:
         raise PlatformError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from None
     shown = f"[{host}]" if ":" in host else host
-    out.print(f"http://{shown}:{served.port}/metrics and /health", highlight=False, soft_wrap=True)
+    # Where the disk is full that this is written to, figures are wanted most.
+    with suppress(OSError):
+        out.print(f"http://{shown}:{served.port}/metrics and /health", highlight=False, soft_wrap=True)
     served.serve()

@@ -32,6 +32,8 @@ _BY_CODE = {
     "AccessDenied": _GRANT,
     # What a HEAD request is refused with: such an answer has no text.
     "403": _GRANT,
+    # As that of an expired credential; whichever request comes next tells more.
+    "400": f"{_RENEW} if it has expired; `fraud-platform doctor` tells",
     "NoSuchBucket": "create the bucket or correct its name",
     "RequestTimeTooSkewed": "set the clock of this machine right",
 }

@@ -26,6 +26,15 @@ def test_what_a_sensor_cannot_read_is_one_line_in_its_log_and_its_error(caplog):
     assert record.event == "storage_refused"
 
 
+def test_a_refusal_without_text_is_told_as_what_it_may_be():
+    # What S3 answers to HEAD with an expired token: a status and no body.
+    refusal = translate_boto_error(ClientError({"Error": {"Code": "400", "Message": "Bad Request"}}, "HeadObject"))
+    remedy = remedy_for(refusal)
+    assert remedy is not None
+    assert remedy.startswith("renew the credential")
+    assert remedy.endswith("if it has expired; `fraud-platform doctor` tells")
+
+
 def test_mistakes_in_the_code_stay_what_they_are(caplog):
     with pytest.raises(KeyError), told_in_one_line(logging.getLogger("x"), "landing zone"):
         raise KeyError("day")
