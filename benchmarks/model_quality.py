@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from quality_contestants import PEER_SCRIPT, RELEASED, Figures, automl, blueprint, platform, unsearched
-from quality_rows import FRAUD_RATE, TIME_ORDERED, QualityRows, Split
+from quality_rows import TIME_ORDERED, QualityRows, Split
 from quality_table import print_differences, print_summary
 
 import fraud_platform
+from fraud_platform.ingestion.schema import TRUE_FRAUD_RATE
 from fraud_platform.storage import sha256
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "creditcard_sample.csv"
@@ -109,7 +110,7 @@ def main(arguments: argparse.Namespace) -> None:
     found = measure_all(rows, names, groups, recipes(arguments.data, arguments.peer_seconds), kept)
     ordered = found.pop(TIME_ORDERED)
     measured_on = f"{rows.row_count:,} rows with {rows.fraud_count} frauds, 15 % of them to judge on"
-    print(f"\n{measured_on}, at a fraud rate of {FRAUD_RATE:.3%}")
+    print(f"\n{measured_on}, at a fraud rate of {TRUE_FRAUD_RATE:.3%}")
     for title, splits in ((f"{len(found)} seeded splits", list(found.values())), ("The last 15 % in time", [ordered])):
         print_summary(title, {who: [figures[who] for figures in splits] for who in ordered})
         others = [who for who in ordered if who != RELEASED]

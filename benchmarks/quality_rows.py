@@ -19,6 +19,7 @@ from fraud_platform.ingestion.schema import (
     LABEL_COLUMN,
     SOURCE_COLUMN,
     TRANSACTION_FILE,
+    TRUE_FRAUD_RATE,
 )
 from fraud_platform.simulation.replay import read_public_file
 from fraud_platform.training.dataset import LabelledRows, assemble
@@ -26,8 +27,6 @@ from fraud_platform.training.splitting import TEST, TRAIN, VALIDATION, SplitStra
 from fraud_platform.training.window import label_window
 
 TIME_ORDERED = "time-ordered"
-# The public file's own: 492 of 284,807.
-FRAUD_RATE = 492 / 284_807
 _FIRST_DAY = date(2013, 9, 1)
 _SECONDS_PER_DAY = 86_400
 
@@ -84,7 +83,7 @@ class QualityRows:
         strategy: SplitStrategy = "time_ordered" if is_ordered else "stratified"
         splits = split_transactions(self._labelled, strategy=strategy, seed=seed)
         train, validation, test = (
-            assemble(self._features, splits, part, production_fraud_rate=FRAUD_RATE)
+            assemble(self._features, splits, part, production_fraud_rate=TRUE_FRAUD_RATE)
             for part in (TRAIN, VALIDATION, TEST)
         )
         return Split(name, seed, train, validation, test, self._baseline)

@@ -72,7 +72,7 @@ def verify(
     expected = [Head.parse(text, source="--expect-head") for text in expect_head or []]
     if anchors:
         expected += _noted_heads(settings)
-    key = read_key(settings.audit_key_file, setting=KEY_SETTING) if settings.audit_key_file else None
+    key = read_key(settings.audit_key_file, setting=KEY_SETTING)
     found = examine(trail_of(settings).store.lines(), key=key, signed_from=signed_from, expected=expected)
     for problem in found.problems[:_PROBLEMS_SHOWN]:
         err.print(escape(str(problem)), style="red", highlight=False, soft_wrap=True)

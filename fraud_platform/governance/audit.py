@@ -122,7 +122,7 @@ def open_trail(url: str, *, actor: str, clock: Callable[[], datetime], key_file:
     Raises:
         PlatformError: the key file cannot be read, or its key is too short.
     """
-    key = read_key(key_file, setting=KEY_SETTING) if key_file else None
+    key = read_key(key_file, setting=KEY_SETTING)
     return AuditTrail(open_trail_store(url), actor=actor, clock=clock, key=key)
 
 

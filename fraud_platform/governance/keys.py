@@ -13,12 +13,15 @@ from fraud_platform.small_files import read_small_file
 _SHORTEST_BYTES = 16
 
 
-def read_key(file: str | Path, *, setting: str) -> bytes:
-    """The key in `file`, which `setting` names, without a byte order mark and white space around it.
+def read_key(file: str | Path, *, setting: str) -> bytes | None:
+    """The key in `file`, which `setting` names, without a byte order mark and white space around it; None where it
+    names no file, and nothing is signed.
 
     Raises:
-        PlatformError: there is none, or it is too short.
+        PlatformError: the file cannot be read, or its key is too short.
     """
+    if not file:
+        return None
     path = Path(file).expanduser()
     try:
         key = read_small_file(path).removeprefix(BOM_UTF8).strip()

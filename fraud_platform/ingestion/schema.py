@@ -25,6 +25,9 @@ LABEL_FILE, TRANSACTION_FILE = "label_file", "transaction_file"
 CUSTOMER_DISPUTE, FRAUD_REPORT, ANALYST_REVIEW = "customer_dispute", "fraud_report", "analyst_review"
 LABEL_SOURCES = (LABEL_FILE, CUSTOMER_DISPUTE, FRAUD_REPORT, ANALYST_REVIEW, TRANSACTION_FILE)
 
+# Of the public file.
+TRUE_FRAUD_RATE = 492 / 284_807
+
 
 @cache
 def raw_transactions_schema() -> "DataFrameSchema":

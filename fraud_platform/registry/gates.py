@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from fraud_platform.ingestion.schema import TRUE_FRAUD_RATE
 from fraud_platform.setting_fields import ReleaseRules
 from fraud_platform.training.evaluation import Evaluation
-from fraud_platform.training.leakage import REFERENCE_FRAUD_RATE, Telltales
+from fraud_platform.training.leakage import Telltales
 from fraud_platform.training.slices import Slice
 
 # A part of the data is lost to the model where it certainly catches less than this share of what it must catch overall.
@@ -191,5 +192,5 @@ def _leaks(signs: Telltales | None, gates: AcceptanceGates) -> tuple[GateResult,
 def _plausible(name: str, what: str, reached: float, limit: float) -> GateResult:
     is_passed = reached <= limit
     verdict = "" if is_passed else "looks like a leak: "
-    explanation = f"{verdict}{what} at a fraud rate of {REFERENCE_FRAUD_RATE:.3%}, at most {limit:.3f} is plausible"
+    explanation = f"{verdict}{what} at a fraud rate of {TRUE_FRAUD_RATE:.3%}, at most {limit:.3f} is plausible"
     return GateResult(name, reached, limit, is_passed, explanation)

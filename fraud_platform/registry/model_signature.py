@@ -21,7 +21,7 @@ def read_model_key(file: str) -> bytes | None:
     Raises:
         PlatformError: it cannot be read, or is too short.
     """
-    return read_key(file, setting=SETTING) if file else None
+    return read_key(file, setting=SETTING)
 
 
 def sign_model(digest: str, key: bytes) -> str:

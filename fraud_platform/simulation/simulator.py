@@ -11,12 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fraud_platform.ingestion.schema import TRUE_FRAUD_RATE
 from fraud_platform.simulation.drift import DriftInjection
 from fraud_platform.simulation.figures import NORMAL_SCORES, VARIABLES, Component, Figures, shipped_figures
 from fraud_platform.simulation.replay import SECONDS_PER_DAY
-
-# 492 frauds in 284,807 transactions of the public file.
-TRUE_FRAUD_RATE = 492 / 284_807
 
 _AMOUNT = VARIABLES.index("Amount")
 _HOUR = VARIABLES.index("hour")

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from fraud_platform.features.schema import FEATURE_NAMES
+from fraud_platform.ingestion.schema import TRUE_FRAUD_RATE
 from fraud_platform.metrics import ranked_counts
 from fraud_platform.training.bootstrap import RankingGroups, sample_jointly
 from fraud_platform.training.dataset import LabelledRows
 from fraud_platform.training.prevalence import legitimate_weight, row_weights
 
-# The public file's own: what is plausible is known at this rate, and every figure here grows with the rate of frauds.
-REFERENCE_FRAUD_RATE = 492 / 284_807
 # Of the rows beyond a value, the share that must be frauds for the value to tell them from the others.
 NEARLY_ALL = 0.95
 # Of the bootstrap: how many samples, and which quantile of them is the lower end of a 95 % interval.
@@ -68,7 +67,8 @@ def telltales(rows: LabelledRows, answers: np.ndarray, *, seed: int) -> Telltale
         answers: what it says of each row without having seen it, [n]; any score that grows with suspicion.
         seed: of the bootstrap.
     """
-    weight = legitimate_weight(rows.labels, REFERENCE_FRAUD_RATE)
+    # What is plausible is known at the public file's rate, and every figure here grows with the rate of frauds.
+    weight = legitimate_weight(rows.labels, TRUE_FRAUD_RATE)
     weights = row_weights(rows.labels, weight)
     strongest, purest = [], []
     for name, column in zip(FEATURE_NAMES, rows.features.T.astype(np.float64), strict=True):

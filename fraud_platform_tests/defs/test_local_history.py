@@ -38,7 +38,9 @@ def test_an_empty_home_may_be_opened_by_several_at_once(tmp_path):
             for storage in pool.map(lambda _, where=folder: HomeStorage(where), range(6)):
                 storage.dispose()
         # Whoever comes later finds one revision, not several.
-        HomeStorage(folder).dispose()
+        later = HomeStorage(folder)
+        assert later.run_storage.get_runs_count() == 0
+        later.dispose()
 
 
 def test_stock_dagster_reads_what_was_written(open_at):

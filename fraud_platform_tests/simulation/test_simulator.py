@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from fraud_platform.ingestion.schema import LABEL_COLUMN, LANDED_COLUMNS
+from fraud_platform.ingestion.schema import LABEL_COLUMN, LANDED_COLUMNS, TRUE_FRAUD_RATE
 from fraud_platform.simulation.figures import Figures, shipped_figures
-from fraud_platform.simulation.simulator import TRUE_FRAUD_RATE, simulate
+from fraud_platform.simulation.simulator import simulate
 from fraud_platform_tests.simulation.public_sample import (
     WEIGHTS,
     design_matrix,
