@@ -20,6 +20,7 @@ from dagster_postgres.auth import PgTokenProvider
 from dagster_postgres.utils import DagsterPostgresException
 
 from fraud_platform.defs.patience import wait_for_server
+from fraud_platform.defs.patient_event_log import PatientEventLog
 from fraud_platform.defs.remedies import first_line, remedy_for, said_by_driver
 from fraud_platform.errors import PlatformError
 from fraud_platform.logs import set_up_logs
@@ -77,6 +78,7 @@ class PostgresHistory(DagsterPostgresStorage):
             raise PlatformError(f"PostgreSQL of FRAUD_POSTGRES_URL: {said}; {remedy}") from error
         # Not before: whoever starts without a database hears so at once. The webserver makes engines of its own, and
         # its pages do not wait.
+        history._event_log_storage = PatientEventLog(settings.history_url, token_provider=provider)
         for storage in (history._event_log_storage, history._run_storage, history._schedule_storage):
             wait_for_server(storage._engine)
         return history

@@ -1,16 +1,21 @@
-"""Connections wait for a PostgreSQL that comes back, and for nothing else."""
+"""Connections and queries wait for a PostgreSQL that comes back, and for nothing else."""
 
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg2
 import pytest
-from sqlalchemy import Engine, create_engine, text
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from fraud_platform.defs.patience import wait_for_server
+from fraud_platform.defs.patience import LOSSES, wait_for_server
 from fraud_platform_tests.production.postgres import PostgresServer, running_postgres
+
+NUMBERS = sa.Table("numbers", sa.MetaData(), sa.Column("number", sa.Integer))
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 def patient_engine(postgres: PostgresServer, *, password: str, seconds: float) -> Engine:
     url = postgres.url("dagster").replace("postgresql://dagster@", f"postgresql+psycopg2://dagster:{password}@")
-    engine = create_engine(url, poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     wait_for_server(engine, patience_seconds=seconds, pause_seconds=0.1)
     return engine
 
@@ -89,3 +94,66 @@ def test_a_wrong_password_is_not_waited_for(postgres):
     with pytest.raises(OperationalError, match="password authentication failed"):
         engine.connect()
     assert time.monotonic() - begin < 300, "far less than it would have waited"
+
+
+@pytest.fixture
+def losing(postgres) -> Iterator[Connection]:
+    """A patient connection to a table of one number, whose server ends it after the first statement."""
+    postgres.ask("dagster", "CREATE TABLE IF NOT EXISTS numbers (number integer); TRUNCATE numbers")
+    postgres.ask("dagster", "GRANT ALL ON numbers TO dagster; INSERT INTO numbers VALUES (7)")
+    engine = patient_engine(postgres, password=right_password(postgres), seconds=60)
+    with engine.connect() as connection:
+        connection.execute(sa.select(NUMBERS.c.number))
+        yield connection
+    postgres.ask("dagster", "DROP TABLE numbers")
+
+
+def lose(postgres: PostgresServer) -> None:
+    postgres.ask("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'dagster'")
+
+
+@pytest.mark.parametrize(
+    ("statement", "left"),
+    [
+        (sa.select(NUMBERS.c.number), ["7"]),
+        (sa.update(NUMBERS).values(number=8), ["8"]),
+        (sa.delete(NUMBERS), []),
+    ],
+)
+def test_what_is_the_same_when_asked_twice_is_asked_again(postgres, losing, statement, left):
+    lose(postgres)
+    losing.execute(statement)
+    assert postgres.ask("dagster", "SELECT number FROM numbers") == left
+
+
+def test_an_insertion_is_not_repeated_unseen(postgres, losing):
+    lose(postgres)
+    with pytest.raises(OperationalError, match="closed the connection"):
+        losing.execute(sa.insert(NUMBERS).values(number=8))
+    assert postgres.ask("dagster", "SELECT number FROM numbers") == ["7"]
+
+
+def test_a_transaction_is_not_repeated_in_parts(postgres, losing):
+    def add_twice() -> None:
+        with losing.execution_options(isolation_level="READ COMMITTED").begin():
+            losing.execute(sa.update(NUMBERS).values(number=8))
+            lose(postgres)
+            losing.execute(sa.update(NUMBERS).values(number=NUMBERS.c.number + 1))
+
+    losing.rollback()
+    with pytest.raises(OperationalError, match="closed the connection"):
+        add_twice()
+    assert postgres.ask("dagster", "SELECT number FROM numbers") == ["7"]
+
+
+def test_a_server_that_goes_at_every_statement_is_an_error(losing):
+    tries = []
+
+    def go(_: object, cursor: Any, *_rest: object) -> None:
+        tries.append(cursor)
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    sa.event.listen(losing.engine, "before_cursor_execute", go)
+    with pytest.raises(OperationalError, match="closed the connection"):
+        losing.execute(sa.select(NUMBERS.c.number))
+    assert len(tries) == 1 + LOSSES
