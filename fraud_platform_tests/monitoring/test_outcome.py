@@ -1,5 +1,6 @@
 """What became of decisions: realised once labels are mature, estimated before, and how wrong the estimate was."""
 
+import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -144,4 +145,5 @@ def test_only_label_tables_that_concern_the_days_are_read():
 
 def test_the_document_is_json_at_every_stage():
     for arrived in ({}, {DAY: labels(a=1)}, {DAY: labels(a=1, b=0, c=0, d=0)}):
-        canonical_json(outcome(arrived).as_dict())
+        document = outcome(arrived).as_dict()
+        assert json.loads(canonical_json(document)) == document
