@@ -125,6 +125,8 @@ def test_passwords_are_read_by_those_who_hand_them_out() -> None:
         "dagster": {"host", "execution"},
         "mlflow": {"host"},
         "rds": {"host"},
+        "model_key": {"host", "execution"},
+        "audit_key": {"host", "execution"},
     }
     assert [who for name, who in readers.items() if name.startswith("alert")] == [{"host"}] * 4
 
