@@ -47,6 +47,9 @@ resource "aws_ecs_task_definition" "platform" {
   # A run that is at work was started from an older revision, and may have to be started again.
   skip_destroy = true
 
+  # With a new trail the revision is a new one; no task, and no host, begins it with the old key.
+  depends_on = [aws_secretsmanager_secret_version.signing]
+
   runtime_platform {
     operating_system_family = "LINUX"
     cpu_architecture        = var.cpu_architecture
