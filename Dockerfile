@@ -36,7 +36,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/fraud-platform /opt/fraud-platform
-COPY deploy/dagster.yaml deploy/workspace.yaml deploy/with_password.sh /opt/fraud-platform/deploy/
+COPY deploy/dagster.yaml deploy/workspace.yaml deploy/with_password.sh deploy/with_keys.sh /opt/fraud-platform/deploy/
 # A number, so that whoever runs the image can tell that it is not root.
 RUN useradd --system --uid 10001 --no-create-home --home-dir /var/lib/fraud-platform fraud \
     && install --directory --owner=10001 --mode=0700 /var/lib/fraud-platform

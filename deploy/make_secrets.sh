@@ -26,6 +26,9 @@ random() {
 random | make postgres_password
 random | make dagster_database_password
 random | make mlflow_database_password
+# What signs models and the entries of the audit trail. A copy belongs where nobody who writes storage or registry reads.
+random | make model_key
+random | make audit_key
 # Who may look at the web pages, one "name hash" a line; empty lets nobody in. A hash is made by
 #   docker compose -f deploy/docker-compose.yml run --rm --no-deps proxy caddy hash-password
 : | make web_users

@@ -16,6 +16,7 @@ locals {
     releases_bucket       = aws_s3_bucket.data["releases"].id
     role_arns             = { for service in local.host_services : service => aws_iam_role.service[service].arn }
     secret_arns           = { for name in local.databases : name => aws_secretsmanager_secret.database[name].arn }
+    signing_key_arns      = { for name in keys(local.signing_keys) : name => aws_secretsmanager_secret.signing[name].arn }
     channel_arns          = { for name in local.channels : name => aws_secretsmanager_secret.channel[name].arn }
     administrator_secret  = local.database_administrator_secret_arn
     database_address      = aws_db_instance.platform.address
@@ -41,7 +42,7 @@ locals {
       task_definition             = local.task_families["run"]
       container_name              = "run"
       use_current_ecs_task_config = false
-      # Without a tag the launcher asks for no secrets; the task definition names the one it needs.
+      # Without a tag the launcher asks for no secrets; the task definition names those it needs.
       secrets_tag = null
       run_task_kwargs = {
         cluster       = aws_ecs_cluster.main.arn

@@ -47,6 +47,9 @@ resource "aws_ecs_task_definition" "platform" {
   # A run that is at work was started from an older revision, and may have to be started again.
   skip_destroy = true
 
+  # With a new trail the revision is a new one; no task, and no host, begins it with the old key.
+  depends_on = [aws_secretsmanager_secret_version.signing]
+
   runtime_platform {
     operating_system_family = "LINUX"
     cpu_architecture        = var.cpu_architecture
@@ -89,11 +92,17 @@ resource "aws_ecs_task_definition" "platform" {
       readonlyRootFilesystem = true
       # What it begins with; it may take all that the task has.
       memoryReservation = 512
-      command           = each.value
-      dependsOn         = [{ containerName = "prepare", condition = "SUCCESS" }]
-      environment       = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
-      # libpq reads it where the URL names no password.
-      secrets          = [{ name = "PGPASSWORD", valueFrom = aws_secretsmanager_secret.database["dagster"].arn }]
+      # It stays where the launcher or a person says another command.
+      entryPoint  = ["/opt/fraud-platform/deploy/with_keys.sh"]
+      command     = each.value
+      dependsOn   = [{ containerName = "prepare", condition = "SUCCESS" }]
+      environment = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
+      secrets = concat(
+        # libpq reads it where the URL names no password.
+        [{ name = "PGPASSWORD", valueFrom = aws_secretsmanager_secret.database["dagster"].arn }],
+        # The entry point makes files of them.
+        [for key in keys(local.signing_keys) : { name = "${upper(key)}_KEY", valueFrom = aws_secretsmanager_secret.signing[key].arn }],
+      )
       mountPoints      = local.mount_points
       portMappings     = []
       systemControls   = []

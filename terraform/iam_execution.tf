@@ -1,4 +1,4 @@
-# What ECS itself does before a task starts: pull the image, read the secret, open the log. The task cannot.
+# What ECS itself does before a task starts: pull the image, read the secrets, open the log. The task cannot.
 
 resource "aws_iam_role" "execution" {
   name               = "${local.name}-execution"
@@ -26,7 +26,13 @@ data "aws_iam_policy_document" "execution" {
   }
 
   statement {
-    sid       = "DecryptThePassword"
+    sid       = "ReadTheKeysThatSign"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [for secret in aws_secretsmanager_secret.signing : secret.arn]
+  }
+
+  statement {
+    sid       = "DecryptTheSecrets"
     actions   = ["kms:Decrypt"]
     resources = [aws_kms_key.main["secrets"].arn]
 

@@ -75,13 +75,19 @@ data "aws_iam_policy_document" "host" {
   }
 
   statement {
+    sid       = "ReadTheKeysThatSign"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [for secret in aws_secretsmanager_secret.signing : secret.arn]
+  }
+
+  statement {
     sid       = "ReadWhereAlertsGo"
     actions   = ["secretsmanager:GetSecretValue"]
     resources = [for secret in aws_secretsmanager_secret.channel : secret.arn]
   }
 
   statement {
-    sid       = "DecryptThePasswords"
+    sid       = "DecryptTheSecrets"
     actions   = ["kms:Decrypt"]
     resources = [aws_kms_key.main["secrets"].arn]
 

@@ -9,11 +9,26 @@ locals {
     }
     # Starts runs; it touches no data.
     daemon = { read = [], write = [], delete = [] }
-    # Evaluates sensors and schedules: looks at what landed and at what is stored, and keeps what sensors print.
+    # Evaluates sensors and schedules: looks at what landed and at what is stored, tells people what the audit trail says,
+    # and keeps what sensors print. The orders of the host are given here: `production.sh promote` writes the trail,
+    # `doctor` a probe to each place, which it removes.
     code-location = {
-      read   = [{ bucket = "landing", prefix = local.landing_prefix }, { bucket = "storage", prefix = local.storage_prefix }]
-      write  = [{ bucket = "storage", prefix = local.compute_log_prefix }]
-      delete = []
+      read = [
+        { bucket = "landing", prefix = local.landing_prefix },
+        { bucket = "storage", prefix = local.storage_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
+      ]
+      write = [
+        { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
+        { bucket = "storage", prefix = "${local.storage_prefix}/.doctor-" },
+        { bucket = "storage", prefix = local.compute_log_prefix },
+        { bucket = "audit", prefix = local.audit_prefix },
+      ]
+      delete = [
+        { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
+        { bucket = "storage", prefix = "${local.storage_prefix}/.doctor-" },
+        { bucket = "audit", prefix = "${local.audit_prefix}/.doctor-" },
+      ]
     }
     # Does the work, the job `retention` included, which deletes from storage. Nobody but upstream systems writes to the
     # landing zone.

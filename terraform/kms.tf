@@ -3,7 +3,7 @@
 locals {
   keys = {
     data    = "objects in the landing zone, storage, audit trail, MLflow artifacts and releases"
-    secrets = "the database, its passwords and the disks of the host"
+    secrets = "the database, passwords, keys that sign and the disks of the host"
     logs    = "CloudWatch logs, the trail and alarms"
     images  = "the image repository"
   }

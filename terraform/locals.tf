@@ -24,8 +24,9 @@ locals {
   storage_prefix     = "storage"
   compute_log_prefix = "${local.storage_prefix}/compute_logs"
   tombstone_prefix   = "${local.storage_prefix}/tombstones"
-  audit_prefix       = "audit"
-  artifact_prefix    = "mlflow"
+  # One key signs a trail from its first entry to its last, so a new key begins a new one.
+  audit_prefix    = var.audit_key_version == 1 ? "audit" : "audit-${var.audit_key_version}"
+  artifact_prefix = "mlflow"
 
   artifacts_url = "s3://${aws_s3_bucket.data["mlflow"].id}/${local.artifact_prefix}"
 

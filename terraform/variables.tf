@@ -157,8 +157,8 @@ variable "settings" {
   }
 
   validation {
-    condition     = length(setintersection(keys(var.settings), ["FRAUD_HOME", "FRAUD_LANDING", "FRAUD_STORAGE", "FRAUD_AUDIT", "FRAUD_START_DATE", "FRAUD_POSTGRES_URL", "FRAUD_POSTGRES_PASSWORD_FILE"])) == 0
-    error_message = "Places and the database follow from what is built here, FRAUD_START_DATE from start_date."
+    condition     = length(setintersection(keys(var.settings), ["FRAUD_HOME", "FRAUD_LANDING", "FRAUD_STORAGE", "FRAUD_AUDIT", "FRAUD_START_DATE", "FRAUD_POSTGRES_URL", "FRAUD_POSTGRES_PASSWORD_FILE", "FRAUD_MODEL_KEY_FILE", "FRAUD_AUDIT_KEY_FILE"])) == 0
+    error_message = "Places, keys and the database follow from what is built here, FRAUD_START_DATE from start_date."
   }
 }
 
@@ -370,5 +370,27 @@ variable "database_password_version" {
   validation {
     condition     = var.database_password_version >= 1 && floor(var.database_password_version) == var.database_password_version
     error_message = "database_password_version is 1, 2, 3, ..."
+  }
+}
+
+variable "model_key_version" {
+  description = "Raise it to sign models with a new key, see README.md"
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.model_key_version >= 1 && floor(var.model_key_version) == var.model_key_version
+    error_message = "model_key_version is 1, 2, 3, ..."
+  }
+}
+
+variable "audit_key_version" {
+  description = "Raise it to begin a new audit trail with a new key, see README.md"
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.audit_key_version >= 1 && floor(var.audit_key_version) == var.audit_key_version
+    error_message = "audit_key_version is 1, 2, 3, ..."
   }
 }

@@ -14,6 +14,7 @@ from fraud_platform_tests.infrastructure.terraform import (
     REGION,
     Terraform,
 )
+from fraud_platform_tests.production.processes import IN_IMAGE, ROOT
 
 pytestmark = [pytest.mark.applied, pytest.mark.usefixtures("applied", "in_aws")]
 
@@ -46,7 +47,8 @@ def test_no_password_is_in_the_state(applied: Terraform) -> None:
     secrets = boto3.client("secretsmanager", region_name=REGION)
     state = (applied.folder / "terraform.tfstate").read_text()
     names = [secret["Name"] for secret in secrets.list_secrets()["SecretList"]]
-    assert {f"{NAME}/database/dagster", f"{NAME}/database/mlflow"} < set(names)
+    made = {"database/dagster", "database/mlflow", "signing/model_key", "signing/audit_key"}
+    assert {f"{NAME}/{name}" for name in made} < set(names)
     # A person puts these in, so that no plan ever knows them.
     channels = {name for name in names if name.startswith(f"{NAME}/alerts/")}
     assert {name.rpartition("/")[2] for name in channels} == {
@@ -57,7 +59,7 @@ def test_no_password_is_in_the_state(applied: Terraform) -> None:
     }
     for name in set(names) - channels:
         value = secrets.get_secret_value(SecretId=name)["SecretString"]
-        assert len(value) >= 8
+        assert len(value) >= (64 if "/signing/" in name else 8)
         assert value not in state
 
 
@@ -171,10 +173,27 @@ def test_the_task_of_a_run_is_told_where_everything_is_and_writes_only_where_it_
     assert environment["FRAUD_SEARCH_TRIALS"] == "12"
     assert environment["FRAUD_POSTGRES_URL"].startswith("postgresql://dagster@")
     assert environment["FRAUD_POSTGRES_URL"].endswith("/dagster?sslmode=require")
-    assert [secret["name"] for secret in run["secrets"]] == ["PGPASSWORD"]
     assert (run["user"], run["readonlyRootFilesystem"], prepare["readonlyRootFilesystem"]) == ("10001", True, True)
     assert {point["containerPath"] for point in run["mountPoints"]} == {"/tmp", "/var/lib/fraud-platform"}  # noqa: S108 - in the container
     assert run["dependsOn"] == [{"containerName": "prepare", "condition": "SUCCESS"}]
+
+
+@pytest.mark.parametrize("family", ["run", "command"])
+def test_a_task_that_loads_models_or_writes_the_audit_trail_has_both_keys(family: str) -> None:
+    ecs = boto3.client("ecs", region_name=REGION)
+    definition = ecs.describe_task_definition(taskDefinition=f"{NAME}-{family}")["taskDefinition"]
+    prepare, task = definition["containerDefinitions"]
+    given = {secret["name"]: secret["valueFrom"].split(":secret:")[1] for secret in task["secrets"]}
+    # Behind the name AWS adds six signs of its own.
+    assert {variable: name.rpartition("-")[0] for variable, name in given.items()} == {
+        "PGPASSWORD": f"{NAME}/database/dagster",
+        "MODEL_KEY": f"{NAME}/signing/model_key",
+        "AUDIT_KEY": f"{NAME}/signing/audit_key",
+    }
+    # It makes files of them, and is in the image.
+    assert task["entryPoint"] == [f"{IN_IMAGE}/with_keys.sh"]
+    assert "deploy/with_keys.sh" in (ROOT / "Dockerfile").read_text()
+    assert "secrets" not in prepare
 
 
 def test_a_release_replaces_the_host_and_the_task_definitions_and_nothing_that_holds_data(applied: Terraform) -> None:

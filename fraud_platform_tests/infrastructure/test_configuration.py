@@ -82,6 +82,8 @@ WRONG_VARIABLES: dict[str, tuple[Any, str]] = {
     "settings": ({"FRAUD_STORAGE": "s3://elsewhere", "AWS_ENDPOINT_URL": "http://a"}, "follow from what is built"),
     "landing_writer_arns": (["*"], "one role or user"),
     "database": ({"backup_days": 0}, "7 to 35"),
+    "model_key_version": (1.5, "model_key_version is 1, 2, 3"),
+    "audit_key_version": (0, "audit_key_version is 1, 2, 3"),
 }
 
 

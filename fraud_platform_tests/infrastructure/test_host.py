@@ -67,6 +67,7 @@ def host() -> dict[str, Any]:
         "releases_bucket": "releases",
         "role_arns": {service: f"arn:aws:iam::{ACCOUNT}:role/{service}" for service in SERVICES},
         "secret_arns": {"dagster": "dagster", "mlflow": "mlflow"},
+        "signing_key_arns": {"model": "model_key", "audit": "audit_key"},
         "channel_arns": {"alertmanager_chat_url": "chat", "alert_urls": "nothing-yet"},
         "administrator_secret": "administrator",
         "database_address": "database.example.com",
@@ -157,6 +158,8 @@ def account(s3_server: str, monkeypatch: pytest.MonkeyPatch, host: dict[str, Any
         "dagster": "first-of-dagster",
         "mlflow": "first-of-mlflow",
         "chat": "https://chat.example.com/first-of-chat",
+        "model_key": "first-of-model-key",
+        "audit_key": "first-of-audit-key",
         "administrator": json.dumps({"username": "administrator", "password": "of-the-administrator"}),
     }.items():
         if name in known:
@@ -181,6 +184,8 @@ def test_a_release_is_unpacked_with_its_settings_and_its_secrets_stay_in_memory(
     assert "MLFLOW_ARTIFACTS_DESTINATION=s3://artifacts/mlflow" in settings
     password = deploy / "secrets" / "dagster_database_password"
     assert password.read_text() == "first-of-dagster"
+    assert (deploy / "secrets" / "model_key").read_text() == "first-of-model-key"
+    assert (deploy / "secrets" / "audit_key").read_text() == "first-of-audit-key"
     assert password.resolve().is_relative_to(program.RUNTIME)
     assert password.resolve().parent.stat().st_mode & 0o777 == 0o700
     written = "".join(

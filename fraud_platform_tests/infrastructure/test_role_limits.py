@@ -47,7 +47,18 @@ def test_the_daemon_starts_nothing_but_runs_and_only_on_its_cluster() -> None:
     ("place", "read", "write", "delete"),
     [
         (f"{LANDING}/landing/transactions/{DAY}/a.csv", {"code-location", "run", "command"}, set(), set()),
-        (f"{LANDING}/landing/.doctor-1", {"code-location", "run", "command"}, {"command"}, {"command"}),
+        (
+            f"{LANDING}/landing/.doctor-1",
+            {"code-location", "run", "command"},
+            {"code-location", "command"},
+            {"code-location", "command"},
+        ),
+        (
+            f"{STORAGE}/storage/.doctor-1",
+            {"code-location", "run", "command", "exporter"},
+            {"code-location", "run", "command"},
+            {"code-location", "run", "command"},
+        ),
         (
             f"{STORAGE}/storage/features/{DAY}.parquet",
             {"code-location", "run", "command", "exporter"},
@@ -60,7 +71,18 @@ def test_the_daemon_starts_nothing_but_runs_and_only_on_its_cluster() -> None:
             {"code-location", "run", "command"},
             {"run", "command"},
         ),
-        (f"{AUDIT}/audit/000000/000000000001.json", {"run", "command"}, {"run", "command"}, set()),
+        (
+            f"{AUDIT}/audit/000000/000000000001.json",
+            {"code-location", "run", "command"},
+            {"code-location", "run", "command"},
+            set(),
+        ),
+        (
+            f"{AUDIT}/audit/.doctor-1",
+            {"code-location", "run", "command"},
+            {"code-location", "run", "command"},
+            {"code-location", "command"},
+        ),
         (f"{STORAGE}/elsewhere", set(), set(), set()),
         (f"{MLFLOW}/mlflow/1/run/artifacts/model.zip", {"mlflow"}, {"mlflow"}, {"mlflow"}),
         (f"{RELEASES}/1.2.3/deploy.tar.gz", {"host"}, {"deploy"}, set()),
@@ -125,6 +147,8 @@ def test_passwords_are_read_by_those_who_hand_them_out() -> None:
         "dagster": {"host", "execution"},
         "mlflow": {"host"},
         "rds": {"host"},
+        "model_key": {"host", "execution"},
+        "audit_key": {"host", "execution"},
     }
     assert [who for name, who in readers.items() if name.startswith("alert")] == [{"host"}] * 4
 

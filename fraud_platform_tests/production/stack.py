@@ -74,6 +74,12 @@ class Stack:
         return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
     @property
+    def environment_of_commands(self) -> dict[str, str]:
+        """The environment of a command inside the code location's container."""
+        _, told = self.processes.started["code-location"]
+        return {**self.processes.environment, **told}
+
+    @property
     def s3(self) -> Any:
         """A client of the S3 server."""
         return boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.ports['s3']}")
@@ -115,19 +121,20 @@ def running_stack(folder: Path, *, is_s3_behind_a_door: bool = False, **monitori
             "code-location",
             command_of("code-location", **{"4000": str(ports["code-location"])}),
             FRAUD_SERVICE="code-location",
-            FRAUD_ALERT_URLS_FILE=str(postgres.secrets / "alert_urls"),
+            **_secrets_of("code-location", postgres),
         )
         started.wait("code location", lambda: is_listening(ports["code-location"]), START_SECONDS)
         started.wait("MLflow", lambda: is_listening(ports["mlflow"]), START_SECONDS)
         workspace = _workspace(folder, ports)
         for name in ("webserver", "daemon"):
             places = {f"{DEPLOY}/workspace.yaml": str(workspace), "3000": str(ports["webserver"])}
-            started.start(name, command_of(name, **places), FRAUD_SERVICE=name)
+            started.start(name, command_of(name, **places), FRAUD_SERVICE=name, **_secrets_of(name, postgres))
         started.start(
             "exporter",
             command_of("exporter", **{"9700": str(ports["exporter"])}),
             FRAUD_HOME=str(folder / "exporter"),
             FRAUD_SERVICE="exporter",
+            **_secrets_of("exporter", postgres),
         )
         for name, port in {"webserver": "3000", "mlflow": "5000", "exporter": "9700"}.items():
             check = health_check_of(name, **{port: str(ports[name])})
@@ -159,6 +166,17 @@ def _environment(folder: Path, postgres: PostgresServer) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": str(postgres.secrets / "aws_credentials"),
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _secrets_of(service: str, postgres: PostgresServer) -> dict[str, str]:
+    """Each variable of a service that names the file of a secret, with where that file is here."""
+    told = compose_file()["services"][service]["environment"]
+    in_container = "/run/secrets/"
+    return {
+        name: str(postgres.secrets / text.removeprefix(in_container))
+        for name, text in told.items()
+        if text.startswith(in_container)
     }
 
 

@@ -24,6 +24,8 @@ SERVICES = compose_file()["services"]
 # What only a development installation starts.
 DEVELOPMENT = {name for name, service in SERVICES.items() if service.get("profiles") == ["development"]}
 PRODUCTION = sorted(set(SERVICES) - DEVELOPMENT)
+# What signs models, and what signs entries of the audit trail.
+KEYS = ("model_key", "audit_key")
 # Who has pages that people open, all of them behind the proxy.
 PAGES = ("webserver", "mlflow", "grafana", "prometheus", "alertmanager")
 
@@ -139,6 +141,40 @@ def test_secrets_come_from_files_that_are_never_committed():
             assert not re.search(r"://[^/@]*:[^/@]+@", str(text)), f"{name}: {variable} carries a password"
 
 
+def test_who_loads_models_and_writes_the_audit_trail_has_both_keys_and_nobody_else():
+    platform = [name for name, service in SERVICES.items() if "build" in service]
+    # Runs and sensors work where the graph is; commands by hand, where production.sh has them run.
+    loading = {name for name in platform if "fraud_platform.definitions" in command_of(name)}
+    loading |= set(re.findall(r'compose exec -T (\S+) "\$@"', (DEPLOY / "production.sh").read_text()))
+    assert loading
+    for name, service in SERVICES.items():
+        for key in KEYS:
+            told = service.get("environment", {}).get(f"FRAUD_{key.upper()}_FILE")
+            expected = (f"/run/secrets/{key}", True) if name in loading else (None, False)
+            assert (told, key in service.get("secrets", [])) == expected, f"{name}: {key}"
+
+
+def test_a_task_on_ecs_has_its_keys_in_files_of_its_own_and_not_in_its_environment(tmp_path):
+    keys = {"MODEL_KEY": "what signs % models", "AUDIT_KEY": "what signs entries"}
+    shown = """
+    for name in MODEL AUDIT; do
+      eval file=\\$FRAUD_${name}_KEY_FILE
+      cat "$file"; stat --format=' %a' "$(dirname "$file")"
+    done
+    printenv MODEL_KEY AUDIT_KEY || echo neither"""
+    told = run(str(DEPLOY / "with_keys.sh"), "sh", "-c", shown, TMPDIR=str(tmp_path), **keys)
+    assert told.stdout.splitlines() == ["what signs % models 700", "what signs entries 700", "neither"], told.stderr
+
+
+@pytest.mark.parametrize("missing", ["MODEL_KEY", "AUDIT_KEY"])
+def test_a_task_on_ecs_without_a_key_does_not_start_unsigned(missing, tmp_path):
+    keys = {"MODEL_KEY": "what signs models", "AUDIT_KEY": "what signs entries", missing: ""}
+    refused = run(str(DEPLOY / "with_keys.sh"), "echo", "started", TMPDIR=str(tmp_path), **keys)
+    assert refused.returncode != 0
+    assert refused.stdout == ""
+    assert f"{missing}: is missing or empty" in refused.stderr
+
+
 def test_making_secrets_makes_what_is_missing_and_keeps_what_is_there(tmp_path):
     folder = tmp_path / "secrets"
     made = run(str(DEPLOY / "make_secrets.sh"), "development", str(folder))
@@ -146,8 +182,8 @@ def test_making_secrets_makes_what_is_missing_and_keeps_what_is_there(tmp_path):
     assert {path.name for path in folder.iterdir()} == set(compose_file()["secrets"])
     assert folder.stat().st_mode & 0o777 == 0o700
     before = {path: path.read_text() for path in folder.iterdir()}
-    passwords = [text for path, text in before.items() if path.name.endswith("password")]
-    assert len(set(passwords)) == len(passwords) == 3
+    passwords = [text for path, text in before.items() if path.name.endswith("password") or path.name in KEYS]
+    assert len(set(passwords)) == len(passwords) == 5
     assert all(re.fullmatch("[0-9a-f]{48}", password) for password in passwords)
     (folder / "postgres_password").unlink()
     run(str(DEPLOY / "make_secrets.sh"), str(folder))

@@ -137,7 +137,8 @@ def day(tmp_path_factory, trained_home) -> Iterator[Day]:
         open_webhook() as webhook,
     ):
         (stack.postgres.secrets / "alert_urls").write_text(f"{webhook.url}\n")
-        _release(trained_home, MlflowRegistry(stack.processes.environment["MLFLOW_TRACKING_URI"]))
+        key = (stack.postgres.secrets / "model_key").read_bytes()
+        _release(trained_home, MlflowRegistry(stack.processes.environment["MLFLOW_TRACKING_URI"], key=key))
         stack.processes.wait("ingestion", lambda: stack.finished("daily", 1))
         yield Day(stack, webhook)
 

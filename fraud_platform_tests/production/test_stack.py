@@ -20,8 +20,12 @@ from dagster import DagsterInstance
 from dagster._core.launcher import WorkerStatus
 from dagster._core.test_utils import create_run_for_test
 
+from fraud_platform.cli_governance import trail_of
+from fraud_platform.cli_models import open_registry
 from fraud_platform.defs.doctor import findings
 from fraud_platform.defs.jobs import DAILY_ASSETS
+from fraud_platform.governance.audit_verification import verify
+from fraud_platform.registry.model_signature import is_signed_by
 from fraud_platform.settings import load_settings
 from fraud_platform_tests.production.postgres import running_postgres
 from fraud_platform_tests.production.processes import DEPLOY, PROGRAMS, ROOT, free_port, health_check_of
@@ -37,12 +41,12 @@ def stack(tmp_path_factory) -> Iterator[Stack]:
 
 @pytest.fixture
 def in_the_stack(stack, monkeypatch) -> None:
-    """The environment of the stack's containers, for this process."""
+    """The environment of a command inside the code location, for this process."""
     # fsspec keeps filesystems, and with them the endpoint they were first used with.
     s3fs.S3FileSystem.clear_instance_cache()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, text in stack.processes.environment.items():
+    for name, text in stack.environment_of_commands.items():
         monkeypatch.setenv(name, text)
 
 
@@ -108,12 +112,23 @@ def test_the_health_checks_of_the_containers_pass(stack):
 def test_doctor_finds_everything_well_and_prints_no_secret(stack, in_the_stack):
     found = list(findings(load_settings()))
     assert {finding.subject: finding.is_well for finding in found} == dict.fromkeys(
-        ("storage", "landing zone", "registry", "audit trail", "Dagster database", "Dagster instance"), True
+        ("storage", "landing zone", "registry", "audit trail", "notifications", "Dagster database", "Dagster instance"),
+        True,
     )
     printed = " ".join(finding.detail for finding in found)
     assert f"{DAY} to {DAY}" in printed
     assert "1 models, champion: 1.0.0" in printed
-    assert (stack.postgres.secrets / "dagster_database_password").read_text() not in printed
+    for secret in ("dagster_database_password", "model_key", "audit_key"):
+        assert (stack.postgres.secrets / secret).read_text() not in printed
+
+
+def test_the_released_model_and_every_entry_of_the_audit_trail_are_signed(stack, in_the_stack):
+    champion = open_registry().find("champion")
+    assert is_signed_by(champion, (stack.postgres.secrets / "model_key").read_bytes())
+    trail = trail_of(load_settings())
+    found = verify(trail.store.lines(), key=(stack.postgres.secrets / "audit_key").read_bytes())
+    assert found.problems == ()
+    assert found.signed_count == found.entry_count > 0
 
 
 def test_a_run_whose_process_has_gone_is_told_from_one_at_work(stack, in_the_stack):

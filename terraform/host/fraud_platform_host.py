@@ -139,6 +139,8 @@ def fetch_release(host: dict[str, Any]) -> None:
     secrets.mkdir(mode=0o700, exist_ok=True)
     for name, arn in host["secret_arns"].items():
         _write(secrets / f"{name}_database_password", _secret(session, arn), mode=0o644)
+    for name, arn in host["signing_key_arns"].items():
+        _write(secrets / f"{name}_key", _secret(session, arn), mode=0o644)
     for name, arn in host["channel_arns"].items():
         _write(secrets / name, _put_in_by_a_person(session, name, arn), mode=0o644)
     # Compose wants the files of all secrets it names. Roles take the place of keys.
