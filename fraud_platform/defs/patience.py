@@ -86,6 +86,10 @@ class PatientConnection(Connection):
             self.rollback()
         return super().execute(statement, parameters, **options)
 
+    def scalar(self, statement: Any, parameters: Any = None, **options: Any) -> Any:
+        """The first column of the first row of the answer; None where there is no row. See `execute`."""
+        return self.execute(statement, parameters, **options).scalar()
+
 
 def _is_same_twice(statement: Any) -> bool:
     return any(getattr(statement, kind, False) for kind in ("is_select", "is_update", "is_delete"))

@@ -28,7 +28,8 @@ class PatientEventLog(PostgresEventLogStorage):
         """Stores one event.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: the server refuses it, or stays away.
+            sqlalchemy.exc.DBAPIError: the server refuses it, or goes away again and again.
+            dagster_postgres.utils.DagsterPostgresException: it stays away.
         """
         self._store(lambda: super(PatientEventLog, self).store_event(event), [event])
 

@@ -72,13 +72,13 @@ class PostgresHistory(DagsterPostgresStorage):
         provider = PasswordFile(settings) if settings.postgres_password() else None
         try:
             history = cls(settings.history_url, inst_data=inst_data, token_provider=provider)
+            history._event_log_storage = PatientEventLog(settings.history_url, token_provider=provider)
         except DagsterPostgresException as error:
             remedy = remedy_for(error) or "start PostgreSQL or correct FRAUD_POSTGRES_URL"
             said = first_line(said_by_driver(error))
             raise PlatformError(f"PostgreSQL of FRAUD_POSTGRES_URL: {said}; {remedy}") from error
         # Not before: whoever starts without a database hears so at once. The webserver makes engines of its own, and
         # its pages do not wait.
-        history._event_log_storage = PatientEventLog(settings.history_url, token_provider=provider)
         for storage in (history._event_log_storage, history._run_storage, history._schedule_storage):
             wait_for_server(storage._engine)
         return history

@@ -229,11 +229,18 @@ def kill_postgres(day: Day, run_id: str, seconds: float) -> None:
 Fault = Callable[[Day, str, float], None]
 
 
-def suffer(day: Day, fault: Fault, seconds: float, undisturbed: Mapping[str, Any]) -> None:
-    """The day under a fault: it finishes, as if nothing had happened."""
+def suffer(
+    day: Day, fault: Fault, seconds: float, undisturbed: Mapping[str, Any], *, moment: float | None = None
+) -> None:
+    """The day under a fault, `moment` seconds after its launch or while it works: it finishes as if nothing had
+    happened.
+    """
     day.forget()
     run_id = day.launch()
-    day.stack.processes.wait("beginning of the day", day.is_under_way, pause=0.1)
+    if moment is None:
+        day.stack.processes.wait("beginning of the day", day.is_under_way, pause=0.1)
+    else:
+        time.sleep(moment)
     fault(day, run_id, seconds)
     day.stack.processes.wait("the day", lambda: day.is_finished(run_id), is_restarting=True)
     # Whoever reads it now sees it once, whole and as it would have been.
@@ -269,6 +276,11 @@ def test_a_day_finishes_as_if_nothing_had_happened(day, undisturbed, fault, seco
 )
 def test_a_day_survives_half_a_minute_without_what_it_rests_on(day, undisturbed, fault, seconds):
     suffer(day, fault, seconds, undisturbed)
+
+
+@pytest.mark.parametrize("moment", [0, 1, 2, 3.5, 5, 6.5, 8, 10])
+def test_postgres_may_go_at_any_moment_of_a_day(day, undisturbed, moment):
+    suffer(day, stop_postgres, 1, undisturbed, moment=moment)
 
 
 def test_the_audit_trail_and_the_history_are_whole_afterwards(day, undisturbed):

@@ -126,6 +126,11 @@ def test_what_is_the_same_when_asked_twice_is_asked_again(postgres, losing, stat
     assert postgres.ask("dagster", "SELECT number FROM numbers") == left
 
 
+def test_a_single_value_is_asked_for_again(postgres, losing):
+    lose(postgres)
+    assert losing.scalar(sa.select(NUMBERS.c.number)) == 7
+
+
 def test_an_insertion_is_not_repeated_unseen(postgres, losing):
     lose(postgres)
     with pytest.raises(OperationalError, match="closed the connection"):
