@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -112,9 +112,21 @@ def main(arguments: argparse.Namespace) -> None:
     measured_on = f"{rows.row_count:,} rows with {rows.fraud_count} frauds, 15 % of them to judge on"
     print(f"\n{measured_on}, at a fraud rate of {TRUE_FRAUD_RATE:.3%}")
     for title, splits in ((f"{len(found)} seeded splits", list(found.values())), ("The last 15 % in time", [ordered])):
-        print_summary(title, {who: [figures[who] for figures in splits] for who in ordered})
-        others = [who for who in ordered if who != RELEASED]
-        print_differences(title, {who: [(figures[RELEASED], figures[who]) for figures in splits] for who in others})
+        print_summary(title, by_contestant(splits))
+        print_differences(title, beside_released(splits))
+
+
+def by_contestant(splits: Sequence[Mapping[str, Figures]]) -> dict[str, list[Figures]]:
+    """The figures of every contestant, on the splits where there is one: boosters that far apart make no ensemble."""
+    names = dict.fromkeys(who for figures in splits for who in figures)
+    return {who: [figures[who] for figures in splits if who in figures] for who in names}
+
+
+def beside_released(splits: Sequence[Mapping[str, Figures]]) -> dict[str, list[tuple[Figures, Figures]]]:
+    """The released model's figures beside those of every other contestant, split by split."""
+    pairs = [{who: (figures[RELEASED], each) for who, each in figures.items()} for figures in splits]
+    names = dict.fromkeys(who for figures in splits for who in figures if who != RELEASED)
+    return {who: [each[who] for each in pairs if who in each] for who in names}
 
 
 if __name__ == "__main__":

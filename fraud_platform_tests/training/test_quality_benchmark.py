@@ -69,3 +69,15 @@ def test_the_platform_competes_with_its_own_training(file: Path, monkeypatch: py
     ((name, figures),) = unsearched(QualityRows(file).split("seed 0")).items()
     assert name == "released model, no search"
     assert 0.5 < figures.average_precision <= 1.0
+
+
+def test_a_contestant_is_summed_up_on_the_splits_it_was_measured_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from model_quality import beside_released, by_contestant
+    from quality_contestants import RELEASED, Figures
+
+    good, better = (Figures(each, each, each, each, 1.0) for each in (0.8, 0.9))
+    # No ensemble on the first split.
+    splits = [{RELEASED: good}, {RELEASED: better, "tuned ensemble": good}]
+    assert by_contestant(splits) == {RELEASED: [good, better], "tuned ensemble": [good]}
+    assert beside_released(splits) == {"tuned ensemble": [(better, good)]}
