@@ -34,8 +34,16 @@ FIRST = date.fromisoformat(DAYS.get_first_partition_key() or "")
 INGESTED = ("raw_transactions", "confirmed_labels", "features")
 SCORED = ("daily_predictions", "review_queue", "drift_report", "realised_performance", "shadow_report")
 
-# One family, one trial, and so many frauds a day that four days make a model that passes its gates.
-SMALL = {"FRAUD_CANDIDATES": '["xgboost"]', "FRAUD_SEARCH_TRIALS": "1"}
+# One family, one trial, and so many frauds a day that four days make a model that passes its gates. The days end today,
+# so every date draws other rows; the gates leave room for that.
+SMALL = {
+    "FRAUD_CANDIDATES": '["xgboost"]',
+    "FRAUD_SEARCH_TRIALS": "1",
+    **dict.fromkeys(("FRAUD_MIN_F1", "FRAUD_MIN_PRECISION", "FRAUD_MIN_RECALL", "FRAUD_MIN_AVERAGE_PRECISION"), "0.5"),
+    "FRAUD_MAX_TRAIN_VALIDATION_GAP": "0.6",
+    "FRAUD_MAX_RELATIVE_CALIBRATION_ERROR": "2",
+    "FRAUD_MAX_SINGLE_FEATURE_RECALL": "0.9",
+}
 ROWS_PER_DAY = 3_000
 FRAUD_RATE = 0.02
 
