@@ -124,9 +124,8 @@ def by_contestant(splits: Sequence[Mapping[str, Figures]]) -> dict[str, list[Fig
 
 def beside_released(splits: Sequence[Mapping[str, Figures]]) -> dict[str, list[tuple[Figures, Figures]]]:
     """The released model's figures beside those of every other contestant, split by split."""
-    pairs = [{who: (figures[RELEASED], each) for who, each in figures.items()} for figures in splits]
-    names = dict.fromkeys(who for figures in splits for who in figures if who != RELEASED)
-    return {who: [each[who] for each in pairs if who in each] for who in names}
+    names = [who for who in by_contestant(splits) if who != RELEASED]
+    return {who: [(figures[RELEASED], figures[who]) for figures in splits if who in figures] for who in names}
 
 
 if __name__ == "__main__":

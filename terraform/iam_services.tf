@@ -2,6 +2,13 @@
 # table of who reads and writes which part of which bucket.
 
 locals {
+  # Everything that the platform reads by itself.
+  own_data = [
+    { bucket = "landing", prefix = local.landing_prefix },
+    { bucket = "storage", prefix = local.storage_prefix },
+    { bucket = "audit", prefix = local.audit_prefix },
+  ]
+
   data_access = {
     # Shows what runs printed.
     webserver = {
@@ -13,11 +20,7 @@ locals {
     # and keeps what sensors print. The orders of the host are given here: `production.sh promote` writes the trail,
     # `doctor` a probe to each place, which it removes.
     code-location = {
-      read = [
-        { bucket = "landing", prefix = local.landing_prefix },
-        { bucket = "storage", prefix = local.storage_prefix },
-        { bucket = "audit", prefix = local.audit_prefix },
-      ]
+      read = local.own_data
       write = [
         { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
         { bucket = "storage", prefix = "${local.storage_prefix}/.doctor-" },
@@ -33,11 +36,7 @@ locals {
     # Does the work, the job `retention` included, which deletes from storage. Nobody but upstream systems writes to the
     # landing zone.
     run = {
-      read = [
-        { bucket = "landing", prefix = local.landing_prefix },
-        { bucket = "storage", prefix = local.storage_prefix },
-        { bucket = "audit", prefix = local.audit_prefix },
-      ]
+      read = local.own_data
       write = [
         { bucket = "storage", prefix = local.storage_prefix },
         { bucket = "audit", prefix = local.audit_prefix },
@@ -47,11 +46,7 @@ locals {
     # Commands by hand, `fraud-platform doctor`, `erase` and others. `doctor` also writes a probe to each place, and
     # removes it.
     command = {
-      read = [
-        { bucket = "landing", prefix = local.landing_prefix },
-        { bucket = "storage", prefix = local.storage_prefix },
-        { bucket = "audit", prefix = local.audit_prefix },
-      ]
+      read = local.own_data
       write = [
         { bucket = "landing", prefix = "${local.landing_prefix}/.doctor-" },
         { bucket = "storage", prefix = local.storage_prefix },

@@ -40,11 +40,11 @@ class PatientEventLog(PostgresEventLogStorage):
     def _store(self, store: Callable[[], None], events: Sequence[EventLogEntry]) -> None:
         for losses in range(LOSSES + 1):
             try:
-                return store() if losses == 0 else self._complete(events)
+                store() if losses == 0 else self._complete(events)
+                return
             except DBAPIError as error:
                 if not error.connection_invalidated or losses == LOSSES:
                     raise
-        return None
 
     def _complete(self, events: Sequence[EventLogEntry]) -> None:
         for event in events:

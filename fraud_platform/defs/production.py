@@ -72,7 +72,9 @@ class PostgresHistory(DagsterPostgresStorage):
         provider = PasswordFile(settings) if settings.postgres_password() else None
         try:
             history = cls(settings.history_url, inst_data=inst_data, token_provider=provider)
-            history._event_log_storage = PatientEventLog(settings.history_url, token_provider=provider)
+            history._event_log_storage = PatientEventLog(
+                settings.history_url, should_autocreate_tables=False, token_provider=provider
+            )
         except DagsterPostgresException as error:
             remedy = remedy_for(error) or "start PostgreSQL or correct FRAUD_POSTGRES_URL"
             said = first_line(said_by_driver(error))
